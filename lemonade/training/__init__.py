@@ -1,0 +1,17 @@
+"""Training a child and reading its error."""
+
+from lemonade.training.engine import Engine, child_examples, engine_choices
+from lemonade.training.loop import Trained, train
+from lemonade.training.measure import Reading, logits, read_error, wilson
+
+__all__ = [
+    "Engine",
+    "Reading",
+    "Trained",
+    "child_examples",
+    "engine_choices",
+    "logits",
+    "read_error",
+    "train",
+    "wilson",
+]

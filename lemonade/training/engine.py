@@ -1,0 +1,67 @@
+"""How fast a child is trained: batch, number format and memory layout.
+
+All are pure functions of the settings, the data set and the processor's flags, never of a timing: two runs of the same
+config on the same machine agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from lemonade.config import TrainingSettings
+from lemonade.data import Dataset
+
+SMALL_SET = 5_000  # training images below which more steps are worth more than faster ones
+BFLOAT16_SIDE = 16  # pixels; below it casting costs what faster products save
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What `engine_choices` decided.
+
+    Attributes:
+        batch_size: Images a step.
+        dtype: Format of activations in forward and backward; weights and their updates are always float32.
+        channels_last: Whether images and convolution weights lie NHWC in memory while training.
+        child_examples: Training images a child sees.
+    """
+
+    batch_size: int
+    dtype: torch.dtype
+    channels_last: bool
+    child_examples: int
+
+
+def child_examples(settings: TrainingSettings, train_images: int) -> int:
+    """Training images a child sees: eight epochs, at least 8,000 and at most 90,000, unless set."""
+    if settings.child_examples is not None:
+        return settings.child_examples
+    return min(max(8 * train_images, 8_000), 90_000)
+
+
+def engine_choices(settings: TrainingSettings, dataset: Dataset, device: torch.device | str) -> Engine:
+    """Decide how children are trained on a data set and a device."""
+    device = torch.device(device)
+    images = dataset.train.images
+    bfloat16 = settings.bfloat16
+    if bfloat16 is None:
+        bfloat16 = min(images.shape[-2:]) >= BFLOAT16_SIDE and fast_bfloat16(device)
+    return Engine(
+        batch_size=min(settings.batch_size or (50 if len(images) < SMALL_SET else 128), len(images)),
+        dtype=torch.bfloat16 if bfloat16 else torch.float32,
+        # oneDNN's kernels want NHWC in every format (1.07 to 1.6 times as fast), cuDNN's only in half precision
+        channels_last=device.type == "cpu" or bool(bfloat16),
+        child_examples=child_examples(settings, len(images)),
+    )
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether the processor multiplies bfloat16 faster than float32 (elsewhere it is emulated, and slower)."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        flags = torch.cpu.get_capabilities()
+        return bool(flags.get("amx_bf16") or flags.get("avx512_bf16"))
+    return False

@@ -1,0 +1,198 @@
+"""Training a child: one loop for fresh and inherited weights, for labels and for a teacher."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lemonade.config import TrainingSettings
+from lemonade.data import Dataset
+from lemonade.training.engine import Engine, engine_choices
+from lemonade.training.optimiser import Optimiser
+from lemonade.training.stream import stream
+
+CURVE_POINTS = 30  # each costs one look at the loss, which on a GPU waits for all work in flight
+TEMPERATURE = 2.0  # of the distillation's two softmaxes
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training did; the weights are in the module.
+
+    Attributes:
+        curve: (examples seen, mean loss since the point before) at up to 30 points.
+        examples: Training images seen.
+        diverged: Whether a loss or a weight stopped being finite; training ended there.
+        stopped: Whether `stop` ended it early.
+        seconds: Wall time.
+    """
+
+    curve: tuple[tuple[int, float], ...]
+    examples: int
+    diverged: bool
+    stopped: bool
+    seconds: float
+
+
+def train(
+    module: nn.Module,
+    dataset: Dataset,
+    settings: TrainingSettings,
+    *,
+    examples: int,
+    seed: int,
+    device: torch.device | str,
+    teacher: nn.Module | None = None,
+    trainable: Collection[str] | None = None,
+    rate: float | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Trained:
+    """Train a module in place on the training split, from the weights it has.
+
+    The result depends on the arguments alone: same seed, device, torch version and thread count give the same bits.
+    torch's global generators, which dropout draws from, are seeded inside and as they were afterwards.
+
+    Args:
+        module: Takes normalised images (n, C, H, W) to logits (n, classes). Moved to the device; left in eval mode.
+        dataset: Images, labels and what may be done to them.
+        settings: Schedule and regularisation.
+        examples: Training images to see; rounded down to whole batches, at least one.
+        seed: What order, augmentation and dropout derive from.
+        device: Where to train.
+        teacher: If given, the loss is the divergence from its softmax, and labels are not looked at.
+        trainable: Node or parameter names; only parameters of that name or below it are trained. The modules of all
+            others run in eval mode: their statistics stay too, so what is frozen computes what it did in the parent.
+        rate: Peak learning rate at a batch of 50, in place of the settings'.
+        stop: Asked about thirty times; a true answer ends the training.
+
+    Raises:
+        ValueError: if `trainable` leaves nothing to train.
+    """
+    started = time.perf_counter()
+    device = torch.device(device)
+    engine = engine_choices(settings, dataset, device)
+    steps = max(1, examples // engine.batch_size)
+    module.to(device, memory_format=torch.channels_last if engine.channels_last else torch.preserve_format)
+    parameters = _set_modes(module, trainable)
+    if teacher is not None:
+        teacher.to(device).eval()
+    with _seeded(seed, device):
+        batches = stream(dataset.to(device), settings, engine, steps, seed)
+        peak = scaled_rate(settings.peak_rate if rate is None else rate, engine.batch_size)
+        rates = [peak * schedule(step, steps, settings) for step in range(steps)]
+        curve, diverged, stopped = _run(module, parameters, teacher, batches, rates, settings, engine, stop)
+    module.eval()
+    if engine.channels_last:
+        module.to(memory_format=torch.contiguous_format)  # as files and exports expect them
+    diverged = diverged or not _all_finite(module)
+    return Trained(tuple(curve), curve[-1][0], diverged, stopped, time.perf_counter() - started)
+
+
+def schedule(step: int, steps: int, settings: TrainingSettings) -> float:
+    """Learning rate of a step as a share of the peak: a linear rise, then cosine or linear down to 0.
+
+    Rates are taken in the middle of a step, so that neither the first nor the last step is wasted on a rate of 0.
+    """
+    at, rise = (step + 0.5) / steps, settings.warmup
+    if at < rise:
+        return at / rise
+    left = (1 - at) / (1 - rise)
+    return left if settings.schedule == "linear" else 0.5 - 0.5 * math.cos(math.pi * left)
+
+
+def scaled_rate(rate: float, batch_size: int) -> float:
+    """A rate given for batches of 50, for batches of another size: the noise of a step falls with the square root."""
+    return rate * math.sqrt(batch_size / 50)
+
+
+def _run(
+    module: nn.Module,
+    parameters: list[nn.Parameter],
+    teacher: nn.Module | None,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    rates: list[float],
+    settings: TrainingSettings,
+    engine: Engine,
+    stop: Callable[[], bool] | None,
+) -> tuple[list[tuple[int, float]], bool, bool]:
+    """All steps; returns the curve, whether the loss stopped being finite, and whether `stop` said so."""
+    optimiser = Optimiser(
+        parameters, momentum=settings.momentum, weight_decay=settings.weight_decay, clip_norm=settings.clip_norm
+    )
+    curve: list[tuple[int, float]] = []
+    looked = 0
+    every = math.ceil(len(rates) / CURVE_POINTS)
+    total = torch.zeros((), device=parameters[0].device)
+    for step, (rate, (images, targets)) in enumerate(zip(rates, batches, strict=True), start=1):
+        loss = _loss(module, teacher, images, targets, engine.dtype)
+        # not backward(): that would add to .grad, which has to be emptied again, parameter by parameter
+        optimiser.step(torch.autograd.grad(loss, parameters, materialize_grads=True), rate)
+        total += loss.detach()
+        if step % every == 0 or step == len(rates):
+            mean = total.item() / (step - looked)
+            curve.append((step * engine.batch_size, mean))
+            if not math.isfinite(mean):
+                return curve, True, False
+            if stop is not None and step < len(rates) and stop():
+                return curve, False, True
+            total.zero_()
+            looked = step
+    return curve, False, False
+
+
+def _loss(module: nn.Module, teacher: nn.Module | None, images: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+    """Cross-entropy with the targets, or the divergence from a teacher's softened softmax (Hinton et al. 2015)."""
+    with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
+        outputs = module(images)
+        if teacher is not None:
+            with torch.no_grad():
+                aims = teacher(images)
+    if teacher is None:
+        return F.cross_entropy(outputs.float(), targets)
+    softened = F.log_softmax(outputs.float() / TEMPERATURE, dim=1)
+    divergence = F.kl_div(softened, (aims.float() / TEMPERATURE).softmax(dim=1), reduction="batchmean")
+    return divergence * TEMPERATURE**2  # keeps the gradient's size whatever the temperature
+
+
+def _set_modes(module: nn.Module, trainable: Collection[str] | None) -> list[nn.Parameter]:
+    """Put what is trained in training mode and freeze the rest; returns the parameters to train."""
+
+    def chosen(name: str) -> bool:
+        return trainable is None or any(name == one or name.startswith(f"{one}.") for one in trainable)
+
+    parameters = []
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(chosen(name))
+        if chosen(name):
+            parameters.append(parameter)
+    if not parameters:
+        raise ValueError(f"nothing to train: no parameter lies below {sorted(trainable or ())}")
+    module.train()
+    if trainable is not None:
+        for name, part in module.named_modules():
+            if name and not any(chosen(f"{name}.{inner}") for inner, _ in part.named_parameters()):
+                part.eval()
+    return parameters
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the generators that dropout draws from, and put them back as they were."""
+    on_gpu = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=on_gpu):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            torch.cuda.manual_seed(seed)
+        yield
+
+
+def _all_finite(module: nn.Module) -> bool:
+    tensors = [tensor for tensor in module.state_dict().values() if tensor.is_floating_point()]
+    return bool(torch.stack(torch._foreach_norm(tensors)).isfinite().all())

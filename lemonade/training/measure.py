@@ -1,0 +1,93 @@
+"""Reading the error of a network: float32 and eval mode, as it is exported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lemonade.data import Dataset, Split, normalise
+
+BATCH = 256  # images a forward pass; activations of larger ones leave the cache
+Z95 = 1.959963984540054  # half width, in standard deviations, of a normal's central 95 %
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The error of a network on a split, in its two readings.
+
+    Attributes:
+        error: Share of the images classified wrongly.
+        error_smoothed: One minus the mean probability of the true class.
+        images: Images that were read.
+    """
+
+    error: float
+    error_smoothed: float
+    images: int
+
+
+def read_error(
+    module: nn.Module, split: Split, dataset: Dataset, device: torch.device | str, most: int | None = None
+) -> Reading:
+    """Read the error of a network.
+
+    An image whose logits are not all finite counts as wrong, with probability 0 for its class.
+
+    Args:
+        module: Takes normalised float32 images (n, C, H, W) to logits (n, classes); left in the mode it came in.
+        split: The images to read, with labels.
+        dataset: The data set they belong to, for mean and deviation.
+        device: Where to compute; the module is moved there.
+        most: Read only the first so many images (they are in random order).
+
+    Raises:
+        ValueError: if there is no image to read.
+    """
+    labels = split.labels[:most]
+    if len(labels) == 0:
+        raise ValueError("an error needs at least one image to be read on")
+    values = logits(module, split, dataset, device, most).double()
+    labels = labels.to(values.device)
+    finite = values.isfinite().all(dim=1)
+    values = values.where(finite[:, None], 0.0)
+    true = values.softmax(dim=1).gather(1, labels[:, None])[:, 0]
+    right = (values.argmax(dim=1) == labels) & finite
+    wrong = 1 - right.double().mean().item()
+    return Reading(wrong, 1 - (true * finite).mean().item(), len(labels))
+
+
+def logits(
+    module: nn.Module, split: Split, dataset: Dataset, device: torch.device | str, most: int | None = None
+) -> Tensor:
+    """Logits (n, classes) of the first `most` images of a split, float32 and eval mode, on the device."""
+    training = module.training
+    module.to(device).eval()  # outside inference mode: a tensor moved inside it could never be trained again
+    try:
+        with torch.inference_mode():
+            batches = _batches(split, dataset, torch.device(device), most)
+            return torch.cat([module(images).float() for images in batches])
+    finally:
+        module.train(training)
+
+
+def wilson(error: float, images: int) -> tuple[float, float]:
+    """95 % interval of a share of wrong images (Wilson 1927): it holds near 0, where the normal one does not.
+
+    Args:
+        error: Share in [0, 1].
+        images: How many were read; at least 1.
+    """
+    spread = Z95**2 / images
+    middle = (error + spread / 2) / (1 + spread)
+    half = Z95 / (1 + spread) * math.sqrt(error * (1 - error) / images + spread / (4 * images))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _batches(split: Split, dataset: Dataset, device: torch.device, most: int | None) -> Iterator[Tensor]:
+    layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+    for images in split.images[:most].split(BATCH):
+        yield normalise(images.to(device), dataset.mean, dataset.std).contiguous(memory_format=layout)

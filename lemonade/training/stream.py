@@ -1,0 +1,53 @@
+"""The batches of one training, augmented several at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from lemonade.config import TrainingSettings
+from lemonade.data import Dataset
+from lemonade.data.augment import Augment, batches
+from lemonade.training.engine import Engine
+
+CHUNK_VALUES = 1 << 18  # values augmented at once: about 1 MB of float32, which stays in a core's cache
+
+
+def stream(
+    dataset: Dataset, settings: TrainingSettings, engine: Engine, steps: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Training batches: augmented, normalised images (n, C, H, W) and smoothed targets (n, classes), both float32.
+
+    Small batches are augmented several at a time: on 8x8 images an operation costs more to call than to do.
+
+    Args:
+        dataset: Its training split is used, where it lies.
+        settings: Crop, cutout and label smoothing.
+        engine: Batch size and memory layout.
+        steps: How many batches.
+        seed: What order and augmentation derive from.
+    """
+    images = dataset.train.images
+    augment = Augment(dataset, settings.crop, settings.cutout)
+    targets = smoothed_targets(len(dataset.classes), settings.label_smoothing).to(images.device)
+    layout = torch.channels_last if engine.channels_last else torch.contiguous_format
+    noise = torch.Generator(images.device).manual_seed(seed)
+    order = batches(len(images), engine.batch_size, torch.Generator().manual_seed(seed), images.device)
+    together = max(1, CHUNK_VALUES // (images[0].numel() * engine.batch_size))
+    for start in range(0, steps, together):
+        chosen = list(itertools.islice(order, min(together, steps - start)))
+        made, labels = augment(torch.cat(chosen), noise)
+        size = len(chosen[0])
+        yield from zip(made.contiguous(memory_format=layout).split(size), targets[labels].split(size), strict=True)
+
+
+def smoothed_targets(classes: int, smoothing: float) -> Tensor:
+    """(classes, classes): row k is the target of label k, 1 - smoothing plus an even share of the smoothing.
+
+    As probabilities, since `cross_entropy(label_smoothing=...)` costs three operations more a step.
+    """
+    even = torch.full((classes, classes), smoothing / classes)
+    return even.fill_diagonal_(1 - smoothing + smoothing / classes)
