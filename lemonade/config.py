@@ -1,0 +1,284 @@
+"""All settings of a run in one model: what the YAML file, `--set`, the command line and `lemonade.search` share.
+
+A setting is defined here once, with its default and its reason. An unknown one is refused with the nearest known name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from lemonade.errors import LemonadeError, unknown
+
+DEFAULT_SECONDS = 600.0
+
+
+def parse_seconds(value: object) -> object:
+    """Turn ``"90"``, ``"90s"``, ``"10m"``, ``"1.5h"`` or a number into seconds; anything else is refused.
+
+    Raises:
+        ValueError: if the text is no duration.
+    """
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*(s|m|h|d|)\s*", value)
+    if match is None:
+        raise ValueError(f"expected a duration such as 90s, 10m or 1.5h, got '{value}'")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+Seconds = Annotated[float, BeforeValidator(parse_seconds)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Base of all sections: frozen, and no unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BudgetSettings(Settings):
+    """When to stop asking for children: whichever is reached first. With none given, ten minutes."""
+
+    evaluations: int | None = Field(None, gt=0, description="children trained, initial networks and failures included")
+    examples: int | None = Field(None, gt=0, description="training images seen, distillation included")
+    time: Seconds | None = Field(None, gt=0, description="active wall time in seconds, or 90s, 10m, 1.5h")
+
+
+class DataSettings(Settings):
+    """How images become splits. The seed of the split is its own, so that runs of other seeds see the same images."""
+
+    image_size: int | None = Field(None, ge=4, le=512, description="side in pixels; default: the median, at most 64")
+    validation_share: Share = 0.2
+    validation_most: int = Field(10_000, gt=0, description="validation images at most")
+    test_share: Share = 0.2
+    split_seed: int = Field(0, ge=0)
+    flip: bool | None = Field(None, description="horizontal flips; default: only for sets known to allow them")
+    skip_unreadable: bool = Field(False, description="leave out images that cannot be read instead of stopping")
+
+
+class SearchSettings(Settings):
+    """The search method's own settings. Where the LEMONADE paper is open, the choice is here and stored with the run."""
+
+    proposals: int = Field(100, gt=0, description="n_pc: children proposed a generation")
+    children: int = Field(8, gt=0, description="n_ac: children accepted and trained a generation")
+    operators: tuple[str, ...] | None = Field(None, description="names of operators to use; default: all")
+    operators_most: int = Field(3, ge=1, le=20, description="a child gets one to this many operators")
+    sampling: Literal["density", "uniform"] = Field("density", description="how parents and children are drawn")
+    density_of: Literal["population", "proposals"] = Field(
+        "population", description="what the density that accepts children is fitted to"
+    )
+    density_floor: float = Field(0.05, ge=0, le=1, description="densities below this share of the largest are raised")
+    continue_share: float = Field(0.1, ge=0, le=1, description="share of proposals that only train a member further")
+    inherit: bool = Field(True, description="children start from their parent's weights; false trains from scratch")
+
+
+class SelectionSettings(Settings):
+    """Which reading of the error decides what is better."""
+
+    smoothed: bool | None = Field(
+        None, description="decide by 1 - mean probability of the true class; default: below `smoothed_below` images"
+    )
+    smoothed_below: int = Field(1_000, ge=0, description="validation images below which the smoothed error decides")
+
+    def is_smoothed(self, validation_images: int) -> bool:
+        """Whether the smoothed error decides, for a validation split of so many images."""
+        return self.smoothed if self.smoothed is not None else validation_images < self.smoothed_below
+
+
+class TrainingSettings(Settings):
+    """How a child is trained: one rule for every method and every child."""
+
+    child_examples: int | None = Field(
+        None, gt=0, description="training images a child sees; default: 8 epochs, at least 8,000, at most 90,000"
+    )
+    initial_factor: float = Field(3.0, gt=0, description="initial networks see this many times child_examples")
+    batch_size: int | None = Field(None, gt=1, description="default: 50 below 5,000 training images, else 128")
+    peak_rate: float = Field(0.2, gt=0, description="peak learning rate at a batch of 50; grows with its square root")
+    schedule: Literal["cosine", "linear"] = "cosine"
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(5e-4, ge=0, description="none on norms, biases and scales")
+    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    clip_norm: float = Field(5.0, gt=0, description="gradients are scaled down to this norm")
+    crop: float = Field(0.125, ge=0, le=0.5, description="padding of the random crop as a share of the side")
+    cutout: float = Field(0.0, ge=0, le=0.75, description="side of the cutout square as a share of the image's")
+    distill_share: float = Field(0.15, ge=0, lt=1, description="share of an approximate child's examples")
+    distill_rate: float = Field(0.05, gt=0, description="peak learning rate while distilling, at a batch of 50")
+    bfloat16: bool | None = Field(None, description="train in bfloat16; default: where the processor is faster so")
+
+
+class Config(Settings):
+    """Everything that decides a run's outcome; stored as `config.yaml` in the run folder."""
+
+    dataset: str = "digits"
+    space: str = "network"
+    method: str = "lemonade"
+    objectives: tuple[str, ...] = ("error", "params", "flops")
+    limits: dict[str, float] = Field(default_factory=dict, description="largest allowed value by objective")
+    boxes: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="hypervolume box by objective, in place of its own"
+    )
+    seed: int = Field(1, ge=0)
+    device: str = "auto"
+    workers: int | None = Field(None, ge=1, description="children side by side; default: physical cores, 1 on a GPU")
+    plugins: tuple[str, ...] = Field((), description="Python files that register objectives and the like")
+    budget: BudgetSettings = BudgetSettings()
+    data: DataSettings = DataSettings()
+    search: SearchSettings = SearchSettings()
+    selection: SelectionSettings = SelectionSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+# Names that a person types without their section: `lemonade.search(time="60s")` and `--time 60s` mean budget.time.
+SHORT = {
+    "evaluations": "budget.evaluations",
+    "examples": "budget.examples",
+    "time": "budget.time",
+    "child_examples": "training.child_examples",
+    "image_size": "data.image_size",
+    "flip": "data.flip",
+    "skip_unreadable": "data.skip_unreadable",
+    "inherit": "search.inherit",
+    "limit": "limits",
+}
+
+
+def setting_names(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Dotted names of all settings, in the order they are defined."""
+    names = []
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            names += setting_names(kind, f"{prefix}{name}.")
+        else:
+            names.append(prefix + name)
+    return names
+
+
+def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | None = None) -> Config:
+    """Read a YAML file, lay settings over it and check the whole.
+
+    Args:
+        file: A YAML file with the sections of `Config`; None starts from the defaults.
+        settings: Dotted or short names (see `SHORT`) to values; values of None are passed over.
+
+    Raises:
+        LemonadeError: for a file that cannot be read, an unknown name or a value out of range, naming file and line.
+    """
+    tree, lines, source = _read_yaml(Path(file)) if file is not None else ({}, {}, "")
+    for name, value in (settings or {}).items():
+        if value is not None:
+            _put(tree, SHORT.get(name, name), value)
+    return _checked(tree, lines, source)
+
+
+def load_config(text: str, source: str) -> Config:
+    """Read a config from YAML text, as stored in a run folder; errors name `source` and the line."""
+    tree, lines = _parse_yaml(text, source)
+    return _checked(tree, lines, source)
+
+
+def dump_config(config: Config) -> str:
+    """YAML text of all settings, defaults included, so that a run says what it ran with."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Split ``key=value`` of `--set`; the value is read as YAML, so ``2``, ``true`` and ``[a, b]`` mean what they say.
+
+    Raises:
+        LemonadeError: if there is no key, no ``=``, or the value is no YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise LemonadeError(f"--set expects key=value, got '{text}'. For example: --set search.children=4")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise LemonadeError(f"--set {key}: '{value}' is not a YAML value.") from None
+
+
+def parse_limits(texts: list[str]) -> dict[str, float]:
+    """Read limits such as ``"params<=2e6"``.
+
+    Raises:
+        LemonadeError: if a text is not of that form or its number is not positive and finite.
+    """
+    limits = {}
+    for text in texts:
+        match = re.fullmatch(r"\s*([\w@./-]+?)\s*<=?\s*([0-9.eE+_]+|inf|nan)\s*", text)
+        try:
+            value = float(match[2]) if match else 0.0
+        except ValueError:
+            value = 0.0
+        if match is None or not 0 < value < float("inf"):
+            raise LemonadeError(f"--limit expects NAME<=NUMBER, got '{text}'. For example: --limit \"params<=2e6\"")
+        limits[match[1]] = value
+    return limits
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int], str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise LemonadeError(f"{path}: the config cannot be read ({error.strerror or error}).") from None
+    except UnicodeDecodeError:
+        raise LemonadeError(f"{path}: expected a YAML text file, got binary data.") from None
+    return *_parse_yaml(text, str(path)), str(path)
+
+
+def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
+    """The tree of a YAML mapping, and the line of each dotted key."""
+    try:
+        tree, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise LemonadeError(f"{source}{where}: not valid YAML ({getattr(error, 'problem', error)}).") from None
+    if tree is None:
+        return {}, {}
+    if not isinstance(tree, dict) or not isinstance(node, yaml.MappingNode):
+        raise LemonadeError(f"{source}: expected settings as 'name: value', got {type(tree).__name__}.")
+    lines: dict[str, int] = {}
+    _collect_lines(node, "", lines)
+    return tree, lines
+
+
+def _collect_lines(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> None:
+    for key, value in node.value:
+        lines[prefix + str(key.value)] = key.start_mark.line + 1
+        if isinstance(value, yaml.MappingNode):
+            _collect_lines(value, f"{prefix}{key.value}.", lines)
+
+
+def _put(tree: dict[str, Any], name: str, value: Any) -> None:
+    *sections, last = name.split(".")
+    for section in sections:
+        inner = tree.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise LemonadeError(f"'{name}' is not a setting: '{section}' has no settings inside.")
+        tree = inner
+    tree[last] = value
+
+
+def _checked(tree: Mapping[str, Any], lines: Mapping[str, int], source: str) -> Config:
+    try:
+        return Config.model_validate(tree)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        # pydantic adds positions inside lists; the setting's name ends before them
+        name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+        line = f"{source} line {lines[name]}: " if name in lines else (f"{source}: " if source else "")
+        if first["type"] == "extra_forbidden":
+            near = unknown("setting", name, setting_names())
+            text = str(near).split(" Known:")[0]
+            raise LemonadeError(f"{line}{text} All settings: lemonade search --help, config.yaml of any run.") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise LemonadeError(f"{line}{name}: {message[0].lower()}{message[1:]}, got {first['input']!r}.") from None

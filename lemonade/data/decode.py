@@ -1,0 +1,183 @@
+"""Image files to arrays, in threads: Pillow decodes outside the interpreter's lock."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from lemonade.data.arrays import LARGEST_DEFAULT_SIDE
+from lemonade.data.base import SMALLEST_SIDE, Progress
+from lemonade.data.cache import Array
+from lemonade.errors import LemonadeError
+
+_CHUNK = 128  # images a task
+_SAMPLE = 1000  # images whose size is looked at for the default side
+_NAMED = 10  # unreadable images that an error names
+_ORIENTATION = 0x0112  # EXIF tag
+
+Opener = Callable[[int], Image.Image]
+
+
+def file_opener(files: Sequence[Path]) -> Opener:
+    """An opener for image files."""
+    return lambda position: Image.open(files[position])
+
+
+def default_side(open_image: Opener, count: int) -> int:
+    """The median short side of up to 1,000 images spread over all, between 4 and 64 pixels.
+
+    Args:
+        open_image: Opens the image of a position; only its size is read.
+        count: Number of images.
+    """
+    sides = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for position in np.linspace(0, count - 1, min(count, _SAMPLE), dtype=np.int64).tolist():
+            try:
+                with open_image(position) as image:
+                    sides.append(min(image.size))
+            except Exception:  # decoding will say what is wrong with it
+                continue
+    median = int(statistics.median_low(sides)) if sides else LARGEST_DEFAULT_SIDE
+    return max(SMALLEST_SIDE, min(median, LARGEST_DEFAULT_SIDE))
+
+
+def decode(
+    open_image: Opener, count: int, side: int, channels: int | None = None, progress: Progress | None = None
+) -> tuple[Array, dict[int, str]]:
+    """Decode images to one size.
+
+    Args:
+        open_image: Opens the image of a position; called from several threads.
+        count: Number of images.
+        side: Height and width wanted; the short side is resized and the centre cut out.
+        channels: 1 or 3; None gives 1 if all images are grey.
+        progress: Called with (images done, all) from the calling thread.
+
+    Returns:
+        uint8 (M, channels, side, side) of those that could be read, in order; and why the others could not, by
+        position.
+    """
+    pixels = np.empty((count, channels or 3, side, side), dtype=np.uint8)
+    colourful = np.zeros(count, dtype=bool)
+    failures: dict[int, str] = {}
+
+    def work(start: int) -> None:
+        for position in range(start, min(start + _CHUNK, count)):
+            try:
+                with open_image(position) as image:
+                    array = to_array(image, side, grey=channels == 1)
+            except Exception as error:  # Pillow's formats raise whatever their parsers raise
+                failures[position] = _reason(error)
+                continue
+            pixels[position] = array
+            colourful[position] = array.shape[0] == 3 and bool((array[0] != array[1:]).any())
+
+    # filters are the process's own, so they are set once around all threads
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        starts = range(0, count, _CHUNK)
+        for start, _ in zip(starts, pool.map(work, starts), strict=True):
+            if progress is not None:
+                progress(min(start + _CHUNK, count), count)
+    if failures:
+        pixels = np.delete(pixels, list(failures), axis=0)
+    if channels is None and not colourful.any():
+        pixels = np.ascontiguousarray(pixels[:, :1])
+    return pixels, dict(sorted(failures.items()))
+
+
+def unreadable_note(where: str, names: Sequence[str], failures: dict[int, str], skip: bool) -> str:
+    """What to tell about images that could not be read; empty if there are none.
+
+    Args:
+        where: What an error begins with.
+        names: Of all images, those that could be read too.
+        failures: Reasons by position.
+        skip: Leave them out instead of stopping.
+
+    Raises:
+        LemonadeError: if there are any and they are not to be skipped, or if none can be read.
+    """
+    if not failures:
+        return ""
+    named = ", ".join(f"{names[position]} ({reason})" for position, reason in list(failures.items())[:_NAMED])
+    more = f" and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
+    if len(failures) == len(names):
+        raise LemonadeError(f"{where}: none of the {len(names)} images can be read: {named}{more}.")
+    if not skip:
+        raise LemonadeError(
+            f"{where}: {len(failures)} of {len(names)} images cannot be read: {named}{more}. "
+            "Repair or remove them, or leave them out with --skip-unreadable."
+        )
+    return f"{len(failures)} unreadable image{'s' if len(failures) > 1 else ''} left out: {named}{more}"
+
+
+def to_array(image: Image.Image, side: int, grey: bool = False) -> Array:
+    """One image as uint8 (1 or 3, side, side): upright, short side resized, centre cut out.
+
+    Args:
+        image: An opened image; it need not be decoded yet.
+        side: Height and width wanted.
+        grey: Turn colours into grey, so that there is one channel.
+
+    Raises:
+        ValueError: if the image has a side below 4 pixels or a pixel format that is not understood.
+        OSError: if it cannot be decoded.
+    """
+    if min(image.size) < SMALLEST_SIDE:
+        raise ValueError(f"{image.width}x{image.height} pixels, at least {SMALLEST_SIDE} a side are needed")
+    image.draft(None, (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    plain = _plain(image)
+    if grey:
+        plain = plain.convert("L")
+    width, height = plain.size
+    if width != side or height != side:
+        short = min(width, height)
+        left, top = (width - short) / 2, (height - short) / 2
+        box = (left, top, left + short, top + short)
+        plain = plain.resize((side, side), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    array = np.asarray(plain)
+    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The image as 8 bit grey or RGB; what is transparent is laid on white."""
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        image.load()
+        return image
+    if image.mode.startswith("I"):  # 16 bit, whatever the mode's name says about the container
+        values = np.asarray(image).clip(0, 65535)
+        return Image.fromarray((values // 257).astype(np.uint8))
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode == "F":
+        raise ValueError("pixels are floating point numbers; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    """Why an image could not be read, in a few words."""
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
+        return f"more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels"
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "empty or not an image"
+    text = str(error) or type(error).__name__
+    return text.splitlines()[0][:80]

@@ -1,0 +1,109 @@
+"""A `.npz` file of arrays, in the names that NumPy users, Keras and MedMNIST give them. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+
+from lemonade.config import DataSettings
+from lemonade.data.arrays import Array, Arrays, ArraySource, check_images, check_labels, check_numbering
+from lemonade.data.base import Progress, Split
+from lemonade.errors import LemonadeError
+
+# Names of a part's images and labels; the first pair found counts.
+_TRAIN = (("images", "labels"), ("train_images", "train_labels"), ("x_train", "y_train"))
+_VALIDATION = (("val_images", "val_labels"), ("x_val", "y_val"))
+_TEST = (("test_images", "test_labels"), ("x_test", "y_test"))
+
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+
+def _read(name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Arrays:
+    with _open(name) as file:
+        keys = _find(file, _TRAIN)
+        if keys is None:
+            wanted = " or ".join(f"'{images}' and '{labels}'" for images, labels in _TRAIN)
+            found = ", ".join(file.files) or "nothing"
+            raise LemonadeError(f"{name}: expected the arrays {wanted}, found {found}.")
+        train = _read_part(name, file, keys)
+        count = check_numbering(f"{name}: {keys[1]}", train.labels)
+        validation = None
+        if (keys := _find(file, _VALIDATION)) is not None:
+            validation = _read_part(name, file, keys)
+            check_numbering(f"{name}: {keys[1]}", validation.labels, count)
+            _check_shapes(name, keys[0], validation, train)
+        test_images = None
+        if (keys := _find(file, _TEST)) is not None:
+            # the test images stay shut, so they are counted by their labels
+            labels = _read_array(name, file, keys[1])
+            test_images = len(labels) if labels.ndim else 0
+            check_numbering(f"{name}: {keys[1]}", check_labels(f"{name}: {keys[1]}", labels, test_images), count)
+        classes = _read_classes(name, file, count)
+    return Arrays(train, classes, validation=validation, test_images=test_images)
+
+
+def _read_test(name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Split:
+    train = _read(name, settings, cache, progress)
+    with _open(name) as file:
+        keys = _find(file, _TEST)
+        assert keys is not None  # called only where there is a test part
+        test = _read_part(name, file, keys)
+    _check_shapes(name, keys[0], test, train.split)
+    return test
+
+
+def _open(name: str) -> NpzFile:
+    try:
+        file = np.load(Path(name).expanduser(), allow_pickle=False)
+    except PermissionError:
+        raise LemonadeError(f"{name}: permission to read it is denied. Change its permissions.") from None
+    except _UNREADABLE:
+        raise LemonadeError(f"{name}: not a readable .npz file; it is damaged or of another format.") from None
+    if not isinstance(file, NpzFile):
+        raise LemonadeError(f"{name}: expected an .npz file with 'images' and 'labels', got a single array.")
+    return file
+
+
+def _find(file: NpzFile, pairs: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    return next((pair for pair in pairs if pair[0] in file.files and pair[1] in file.files), None)
+
+
+def _read_array(name: str, file: NpzFile, key: str) -> Array:
+    try:
+        array: Array = file[key]
+    except _UNREADABLE as error:
+        if "Object arrays" in str(error):
+            raise LemonadeError(
+                f"{name}: {key} is an array of Python objects, which are never loaded from a file. "
+                "Store numbers: all images of one shape, labels as integers, classes as strings."
+            ) from None
+        raise LemonadeError(f"{name}: {key} cannot be read; the file is damaged or cut off.") from None
+    return array
+
+
+def _read_part(name: str, file: NpzFile, keys: tuple[str, str]) -> Split:
+    images = check_images(f"{name}: {keys[0]}", _read_array(name, file, keys[0]))
+    labels = check_labels(f"{name}: {keys[1]}", _read_array(name, file, keys[1]), len(images))
+    return Split(images, labels)
+
+
+def _read_classes(name: str, file: NpzFile, count: int) -> tuple[str, ...]:
+    if "classes" not in file.files:
+        return tuple(str(label) for label in range(count))
+    classes = _read_array(name, file, "classes")
+    if classes.shape != (count,):
+        raise LemonadeError(f"{name}: classes: expected {count} names, one for each label, got shape {classes.shape}.")
+    return tuple(classes.astype(str).tolist())  # bytes, as h5py users store them, become text too
+
+
+def _check_shapes(name: str, key: str, part: Split, train: Split) -> None:
+    if part.images.shape[1:] != train.images.shape[1:]:
+        got, expected = list(part.images.shape[1:]), list(train.images.shape[1:])
+        raise LemonadeError(f"{name}: {key}: expected channels, height, width {expected} as in training, got {got}.")
+
+
+NPZ = ArraySource(_read, _read_test)

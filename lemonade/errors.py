@@ -1,0 +1,25 @@
+"""The one exception a person sees: something outside the program is wrong and can be put right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LemonadeError(Exception):
+    """A wrong input, in one line: what, where, expected, got, what to do. The command line exits with 1."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], also: str = "") -> LemonadeError:
+    """An error for a name that is not known, with the nearest known one.
+
+    Args:
+        kind: What the name should have been, for example ``"dataset"``.
+        name: The name that was given.
+        known: The names that exist, in the order to list them.
+        also: What else would be accepted, appended to the list of names.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return LemonadeError(f"unknown {kind} '{name}'.{hint} Known: {', '.join([*names, *([also] if also else [])])}.")

@@ -1,0 +1,109 @@
+"""Remove a layer, and let those who read it make up for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from morphisms.graph import NetworkGraph
+from morphisms.operators.base import Operator, Rewrite, site
+from morphisms.operators.places import chain_behind, channel_readers
+from morphisms.ops import OPS, Trait
+from morphisms.record import Exactness, Site
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from morphisms.weights import Weights
+
+RIDGE = 1e-3
+_LAYERS = ("conv", "grouped_conv", "depthwise")
+
+
+class RemoveLayer(Operator):
+    """Remove a convolution with the batch norm and activation behind it. A site is the convolution.
+
+    Whoever read the layer reads its input instead. Where all of them mix channels (convolution, linear), the linear map
+    that best predicts the layer's output from its input on the calibration batch is folded into their weights, so that
+    numbers of channels may differ; elsewhere (an add, a depthwise convolution) they have to agree.
+    """
+
+    name = "remove_layer"
+
+    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+        for node in graph.nodes:
+            if node.op in _LAYERS:
+                yield site(node.name)
+
+    def refusal(self, graph: NetworkGraph, site: Site) -> str:
+        node = graph[site.nodes[0]]
+        if node.op not in _LAYERS:
+            return f"expected a convolution, got {node.op}"
+        before, after = graph.shape(node.inputs[0]), graph.shape(node.name)
+        if before[1:] != after[1:]:
+            return f"it changes height and width, from {before[1:]} to {after[1:]}"
+        last = chain_behind(graph, node.name)[-1]
+        if last == graph.output:
+            return "it is the network's output"
+        if before[0] != after[0] and not _foldable(graph, last):
+            return f"it changes channels from {before[0]} to {after[0]}, and not everyone who reads it mixes channels"
+        return ""
+
+    def apply(self, graph: NetworkGraph, site: Site) -> Rewrite:
+        chain = chain_behind(graph, site.nodes[0])
+        return Rewrite(site, graph, graph.bypassing(chain[0], chain[-1]), {"last": chain[-1]})
+
+    def carry(self, rewrite: Rewrite, weights: Weights, rng: np.random.Generator, batch: Tensor | None) -> Weights:
+        from morphisms.weights import carried
+
+        graph, last = rewrite.parent, rewrite.changes["last"]
+        new: dict[str, Tensor] = {}
+        if _foldable(graph, last):
+            fold = _linear_fit(graph, weights, graph[rewrite.site.nodes[0]].inputs[0], last, batch)
+            for reader, _ in channel_readers(graph, last):
+                weight = weights[f"{reader}.weight"]
+                by_channel = weight.reshape(weight.shape[0], fold.shape[0], -1)
+                folded = (by_channel.transpose(1, 2) @ fold).transpose(1, 2)
+                new[f"{reader}.weight"] = folded.reshape(weight.shape[0], -1, *weight.shape[2:]).contiguous()
+        return carried(rewrite.child, weights, {}, rng, new)
+
+    def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
+        return Exactness.APPROXIMATE
+
+    def summary(self, graph: NetworkGraph, site: Site) -> str:
+        return f"remove {site.nodes[0]}"
+
+
+def _foldable(graph: NetworkGraph, last: str) -> bool:
+    """Whether all who read a layer mix channels, with nothing on the way whose tensors are by channel."""
+    readers = channel_readers(graph, last)
+    # a reader that reads twice would have to be folded twice at once
+    if len({name for name, _ in readers}) < len(readers) or graph.output in {last, *sum(readers.values(), [])}:
+        return False
+    for (name, _), way in readers.items():
+        if OPS[graph[name].op].trait is not Trait.ABSORB:
+            return False
+        if any(OPS[graph[step].op].tensors(graph[step].attrs, graph.input_shapes(graph[step])) for step in way):
+            return False
+    return bool(readers)
+
+
+def _linear_fit(graph: NetworkGraph, weights: Weights, source: str, last: str, batch: Tensor | None) -> Tensor:
+    """The matrix (channels of `last`, channels of `source`) that best predicts `last` pixel by pixel from `source`.
+
+    Least squares with a little ridge, without intercept: a constant is made up for by the readers' batch norm. Without
+    a batch, channels are passed on by position.
+    """
+    import torch
+
+    from morphisms.calibration import eval_pass
+
+    if batch is None:
+        return torch.eye(graph.shape(last)[0], graph.shape(source)[0]).to(weights.example)
+    values = eval_pass(graph, weights, batch, {source, last})
+    x, y = (values[name].double().transpose(0, 1).flatten(1) for name in (source, last))
+    gram = x @ x.T
+    gram = gram + torch.eye(len(gram)).to(gram) * (RIDGE * gram.diagonal().mean() + 1e-12)
+    return torch.linalg.solve(gram, x @ y.T).T.to(weights.example)

@@ -1,0 +1,133 @@
+"""More or fewer channels: widen (exact) and prune (approximate), through whole channel groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import ceil
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from morphisms.channels import ChannelGroup, Reindex, channel_groups, follow
+from morphisms.graph import NetworkGraph, Node
+from morphisms.operators.base import Operator, Rewrite, site
+from morphisms.record import Exactness, Site
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from morphisms.weights import Weights
+
+LEAST_CHANNELS = 2
+
+
+class Resize(Operator):
+    """Base of widen and prune. A site is one producer of the group and the new number of channels."""
+
+    def sizes(self, before: int) -> list[int]:
+        """New sizes worth trying for a group."""
+        raise NotImplementedError
+
+    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+        for group in channel_groups(graph):
+            if not group.fixed:
+                for channels in self.sizes(group.size):
+                    yield site(group.producers[0], channels=channels)
+
+    def refusal(self, graph: NetworkGraph, site: Site) -> str:
+        group = _group(graph, site.nodes[0])
+        if group is None:
+            return "expected a convolution or linear layer, which alone choose their number of channels"
+        if group.fixed:
+            return f"its channels cannot change: {group.fixed}"
+        return self.size_refusal(group.size, site["channels"])
+
+    def size_refusal(self, before: int, after: int) -> str:
+        """Why a group cannot get that size; empty if it can."""
+        raise NotImplementedError
+
+    def apply(self, graph: NetworkGraph, site: Site) -> Rewrite:
+        group = _group(graph, site.nodes[0])
+        assert group is not None
+        producers = [graph[name] for name in group.producers]
+        return Rewrite(site, graph, graph.replacing(*[_resized(node, site["channels"]) for node in producers]))
+
+    def index(
+        self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None
+    ) -> Reindex:
+        """Which channels the child has."""
+        raise NotImplementedError
+
+    def carry(self, rewrite: Rewrite, weights: Weights, rng: np.random.Generator, batch: Tensor | None) -> Weights:
+        from morphisms.weights import carried
+
+        group = _group(rewrite.parent, rewrite.site.nodes[0])
+        assert group is not None
+        index = self.index(rewrite, group, weights, batch)
+        changes = follow(rewrite.child, nodes=dict.fromkeys(group.producers, index))
+        return carried(rewrite.child, weights, changes, rng)
+
+    def summary(self, graph: NetworkGraph, site: Site) -> str:
+        group = _group(graph, site.nodes[0])
+        assert group is not None
+        others = f" (with {', '.join(group.producers[1:])})" if len(group.producers) > 1 else ""
+        return f"{self.name} {group.producers[0]}{others} {group.size} to {site['channels']}"
+
+
+class Widen(Resize):
+    """More channels for a group: new filters are drawn, and those who read them start with zeros (NASH, type II).
+
+    LEMONADE's "increase the number of filters". Growth by 1.25, 1.5 or 2.
+    """
+
+    name = "widen"
+    factors: ClassVar[tuple[float, ...]] = (1.25, 1.5, 2.0)
+
+    def sizes(self, before: int) -> list[int]:
+        return sorted({ceil(before * factor) for factor in self.factors})
+
+    def size_refusal(self, before: int, after: int) -> str:
+        return "" if after > before else f"expected more than its {before} channels, got {after}"
+
+    def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
+        return Exactness.TOLERANCE
+
+    def index(self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None) -> Reindex:
+        return Reindex.grown(group.size, rewrite.site["channels"])
+
+
+class Prune(Resize):
+    """Fewer channels for a group: 1/2 or 3/4 of them stay, those that matter most to whoever reads them.
+
+    LEMONADE's "remove 1/2 or 1/4 of the filters"; see `morphisms.importance` for which ones.
+    """
+
+    name = "prune"
+    shares: ClassVar[tuple[float, ...]] = (0.5, 0.75)
+
+    def sizes(self, before: int) -> list[int]:
+        kept = {max(LEAST_CHANNELS, round(before * share)) for share in self.shares}
+        return sorted(size for size in kept if size < before)
+
+    def size_refusal(self, before: int, after: int) -> str:
+        return "" if 1 <= after < before else f"expected 1 to {before - 1} channels, got {after}"
+
+    def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
+        return Exactness.APPROXIMATE
+
+    def index(self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None) -> Reindex:
+        from morphisms.importance import channel_importance
+
+        importance = channel_importance(rewrite.parent, weights, group, batch)
+        kept = np.sort(np.argsort(-importance, kind="stable")[: rewrite.site["channels"]])
+        return Reindex(kept.astype(np.int64), group.size)
+
+
+def _group(graph: NetworkGraph, name: str) -> ChannelGroup | None:
+    return next((group for group in channel_groups(graph) if name in group.producers), None)
+
+
+def _resized(node: Node, channels: int) -> Node:
+    attribute = "channels" if "channels" in node.attrs else "features"
+    return replace(node, attrs={**node.attrs, attribute: channels})

@@ -1,0 +1,33 @@
+"""Operations that networks are made of. To add one: a class in the file of its family, and its name in `OPS`."""
+
+from __future__ import annotations
+
+from morphisms.ops.activations import ACTIVATIONS
+from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait
+from morphisms.ops.convolution import Conv, Depthwise, GroupedConv
+from morphisms.ops.heads import Dropout, Flatten, Identity, Linear
+from morphisms.ops.merging import Add, Concat
+from morphisms.ops.normalisation import BatchNorm
+from morphisms.ops.pooling import AvgPool, GlobalAvgPool, MaxPool
+
+__all__ = ["OPS", "Attrs", "Op", "Shape", "TensorSpec", "Trait"]
+
+OPS: dict[str, Op] = {
+    kind.name: kind()
+    for kind in (
+        Conv,
+        GroupedConv,
+        Depthwise,
+        BatchNorm,
+        *ACTIVATIONS,
+        MaxPool,
+        AvgPool,
+        GlobalAvgPool,
+        Add,
+        Concat,
+        Flatten,
+        Linear,
+        Dropout,
+        Identity,
+    )
+}

@@ -1,0 +1,120 @@
+"""Convolutions: plain, grouped and depthwise, with odd kernels and 'same' padding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, positive, size, window
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def _odd_kernel(attrs: Attrs) -> None:
+    positive(attrs, "kernel", "stride")
+    if int(attrs["kernel"]) % 2 == 0:
+        raise ValueError(f"kernel must be odd, got {attrs['kernel']}")
+
+
+class Conv(Op):
+    """Convolution with `channels` filters over all input channels: (C, H, W) to (channels, ceil(H/s), ceil(W/s))."""
+
+    name = "conv"
+    trait = Trait.ABSORB
+    required = ("channels", "kernel")
+    defaults = {"stride": 1, "bias": False}  # noqa: RUF012  (declared ClassVar in Op)
+
+    def check(self, attrs: Attrs) -> None:
+        positive(attrs, "channels")
+        _odd_kernel(attrs)
+
+    def groups(self, attrs: Attrs) -> int:
+        """Number of groups that input and output channels fall into."""
+        return 1
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels, height, width = feature_map(inputs[0])
+        out, kernel, stride, groups = int(attrs["channels"]), int(attrs["kernel"]), int(attrs["stride"]), self.groups(attrs)
+        if channels % groups or out % groups:
+            raise ValueError(f"{groups} groups do not divide {channels} input and {out} output channels")
+        return (out, window(height, kernel, stride, kernel // 2), window(width, kernel, stride, kernel // 2))
+
+    def tensors(self, attrs: Attrs, inputs: Sequence[Shape]) -> Mapping[str, TensorSpec]:
+        out, kernel = int(attrs["channels"]), int(attrs["kernel"])
+        weight = TensorSpec((out, inputs[0][0] // self.groups(attrs), kernel, kernel), "normal", out_axis=0, in_axis=1)
+        return {"weight": weight, "bias": TensorSpec((out,), out_axis=0)} if attrs["bias"] else {"weight": weight}
+
+    def flops(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> int:
+        return size(self.tensors(attrs, inputs)["weight"].shape) * output[1] * output[2]
+
+    def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
+        from torch import nn
+
+        kernel = int(attrs["kernel"])
+        return nn.Conv2d(
+            inputs[0][0],
+            int(attrs["channels"]),
+            kernel,
+            stride=int(attrs["stride"]),
+            padding=kernel // 2,
+            groups=self.groups(attrs),
+            bias=bool(attrs["bias"]),
+        )
+
+
+class GroupedConv(Conv):
+    """Convolution whose channels fall into `groups` that do not see each other.
+
+    Its channels are fixed: which filter reads which input follows from position, so no channel can come or go alone.
+    """
+
+    name = "grouped_conv"
+    trait = Trait.FIXED
+    required = ("channels", "kernel", "groups")
+
+    def check(self, attrs: Attrs) -> None:
+        super().check(attrs)
+        positive(attrs, "groups")
+
+    def groups(self, attrs: Attrs) -> int:
+        return int(attrs["groups"])
+
+
+class Depthwise(Op):
+    """Convolution with one filter a channel: (C, H, W) to (C, ceil(H/s), ceil(W/s))."""
+
+    name = "depthwise"
+    required = ("kernel",)
+    defaults = {"stride": 1, "bias": False}  # noqa: RUF012
+
+    def check(self, attrs: Attrs) -> None:
+        _odd_kernel(attrs)
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels, height, width = feature_map(inputs[0])
+        kernel, stride = int(attrs["kernel"]), int(attrs["stride"])
+        return (channels, window(height, kernel, stride, kernel // 2), window(width, kernel, stride, kernel // 2))
+
+    def tensors(self, attrs: Attrs, inputs: Sequence[Shape]) -> Mapping[str, TensorSpec]:
+        channels, kernel = inputs[0][0], int(attrs["kernel"])
+        # gain 1: a depthwise convolution is read by a 1x1 convolution, with no rectifier in between
+        weight = TensorSpec((channels, 1, kernel, kernel), "normal", out_axis=0, gain=1.0)
+        return {"weight": weight, "bias": TensorSpec((channels,), out_axis=0)} if attrs["bias"] else {"weight": weight}
+
+    def flops(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> int:
+        return int(attrs["kernel"]) ** 2 * size(output)
+
+    def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
+        from torch import nn
+
+        channels, kernel = inputs[0][0], int(attrs["kernel"])
+        return nn.Conv2d(
+            channels,
+            channels,
+            kernel,
+            stride=int(attrs["stride"]),
+            padding=kernel // 2,
+            groups=channels,
+            bias=bool(attrs["bias"]),
+        )

@@ -1,0 +1,66 @@
+"""Pooling by windows and over the whole map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from morphisms.ops.base import Attrs, Op, Shape, feature_map, positive, size, window
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def _padding(attrs: Attrs) -> int:
+    """Odd windows are centred ('same'), even ones lie on the grid."""
+    kernel = int(attrs["kernel"])
+    return kernel // 2 if kernel % 2 else 0
+
+
+class MaxPool(Op):
+    """Largest value in each window of `kernel` pixels, `stride` apart; odd kernels pad by half, even ones not."""
+
+    name = "max_pool"
+    required = ("kernel",)
+    defaults = {"stride": 2}  # noqa: RUF012  (declared ClassVar in Op)
+
+    def check(self, attrs: Attrs) -> None:
+        positive(attrs, "kernel", "stride")
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels, height, width = feature_map(inputs[0])
+        kernel, stride, padding = int(attrs["kernel"]), int(attrs["stride"]), _padding(attrs)
+        return (channels, window(height, kernel, stride, padding), window(width, kernel, stride, padding))
+
+    def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
+        from torch import nn
+
+        return nn.MaxPool2d(int(attrs["kernel"]), int(attrs["stride"]), _padding(attrs))
+
+
+class AvgPool(MaxPool):
+    """Mean of each window, zeros of the padding included."""
+
+    name = "avg_pool"
+
+    def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
+        from torch import nn
+
+        return nn.AvgPool2d(int(attrs["kernel"]), int(attrs["stride"]), _padding(attrs))
+
+
+class GlobalAvgPool(Op):
+    """Mean over the map: (C, H, W) to (C, 1, 1)."""
+
+    name = "global_avg_pool"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        return (feature_map(inputs[0])[0], 1, 1)
+
+    def flops(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> int:
+        return size(inputs[0])
+
+    def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
+        from torch import nn
+
+        return nn.AdaptiveAvgPool2d(1)

@@ -1,0 +1,91 @@
+"""Graphs as JSON with a schema version, weights as safetensors. Nothing read from disk is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from morphisms.graph import GraphError, NetworkGraph, Node
+
+if TYPE_CHECKING:
+    from morphisms.weights import Weights
+
+SCHEMA = 1
+
+
+def graph_to_json(graph: NetworkGraph) -> dict[str, Any]:
+    """A JSON object with the schema version; `graph_from_json` reads it."""
+    nodes = [
+        {"name": node.name, "op": node.op, "inputs": list(node.inputs), "attrs": dict(node.attrs)}
+        for node in graph.nodes
+    ]
+    return {"schema": SCHEMA, "input_shape": list(graph.input_shape), "nodes": nodes, "output": graph.output}
+
+
+def graph_from_json(data: Mapping[str, Any]) -> NetworkGraph:
+    """Read what `graph_to_json` wrote.
+
+    Raises:
+        GraphError: for a newer schema, missing or wrong fields, or a graph that cannot be.
+    """
+    if not isinstance(data, Mapping):
+        raise GraphError(f"expected a JSON object with a graph, got {type(data).__name__}")
+    schema = data.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise GraphError(f"graph schema {schema!r}: this version reads up to {SCHEMA}; a newer lemonade wrote it")
+    try:
+        nodes = tuple(
+            Node(str(node["name"]), str(node["op"]), tuple(map(str, node["inputs"])), dict(node["attrs"]))
+            for node in data["nodes"]
+        )
+        return NetworkGraph(tuple(map(int, data["input_shape"])), nodes, str(data["output"]))
+    except (KeyError, TypeError) as error:
+        raise GraphError(f"graph JSON: a field is missing or of the wrong kind ({error})") from None
+
+
+def save_graph(graph: NetworkGraph, path: Path) -> None:
+    """Write a graph as JSON; the file appears whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(graph_to_json(graph), indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def load_graph(path: Path) -> NetworkGraph:
+    """Read a graph from a JSON file.
+
+    Raises:
+        GraphError: naming the file, if it cannot be read, is damaged or comes from a newer version.
+    """
+    try:
+        return graph_from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:  # GraphError, JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise GraphError(f"{path}: the graph cannot be read ({error})") from None
+
+
+def save_weights(weights: Weights, path: Path) -> None:
+    """Write weights as safetensors; the file appears whole or not at all."""
+    from safetensors.torch import save_file
+
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial)
+    os.replace(partial, path)
+
+
+def load_weights(path: Path, device: str = "cpu") -> Weights:
+    """Read weights from a safetensors file, mapped into memory.
+
+    Raises:
+        GraphError: naming the file, if it is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from morphisms.weights import Weights
+
+    try:
+        return Weights(load_file(path, device=device))
+    except (OSError, SafetensorError) as error:
+        raise GraphError(f"{path}: the weights cannot be read ({error})") from None
