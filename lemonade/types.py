@@ -7,13 +7,12 @@ process or to another machine.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
-from morphisms import Morphism, NetworkGraph
-
-from lemonade.config import TrainingSettings
+from lemonade.config import BudgetSettings, TrainingSettings
+from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
 
 class Status(StrEnum):
@@ -55,6 +54,26 @@ class Candidate:
     seed: int
     origin: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object without the graph, which is stored by its hash; `from_json` reads it."""
+        return {
+            "id": self.id,
+            "key": self.key,
+            "parent": self.parent,
+            "morphisms": [morphism.to_json() for morphism in self.morphisms],
+            "generation": self.generation,
+            "costs": dict(self.costs),
+            "examples": self.examples,
+            "seed": self.seed,
+            "origin": self.origin,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], graph: NetworkGraph) -> Candidate:
+        """Read what `to_json` wrote."""
+        morphisms = tuple(Morphism.from_json(record) for record in data["morphisms"])
+        return cls(**{**data, "morphisms": morphisms, "graph": graph})
+
 
 @dataclass(frozen=True)
 class Job:
@@ -77,6 +96,33 @@ class Job:
     parent_weights: str | None
     output: str
     kind: str = "child"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object with all graphs; `from_json` reads it."""
+        return {
+            "candidate": self.candidate.to_json(),
+            "graph": graph_to_json(self.candidate.graph),
+            "training": self.training.model_dump(mode="json"),
+            "inherit": self.inherit,
+            "parent_graph": graph_to_json(self.parent_graph) if self.parent_graph is not None else None,
+            "parent_weights": self.parent_weights,
+            "output": self.output,
+            "kind": self.kind,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Job:
+        """Read what `to_json` wrote."""
+        parent = data["parent_graph"]
+        return cls(
+            candidate=Candidate.from_json(data["candidate"], graph_from_json(data["graph"])),
+            training=TrainingSettings.model_validate(data["training"]),
+            inherit=data["inherit"],
+            parent_graph=graph_from_json(parent) if parent is not None else None,
+            parent_weights=data["parent_weights"],
+            output=data["output"],
+            kind=data["kind"],
+        )
 
 
 @dataclass(frozen=True)
@@ -126,6 +172,17 @@ class Evaluation:
     message: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; `from_json` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Evaluation:
+        """Read what `to_json` wrote."""
+        stages = {name: Stage(**stage) for name, stage in data["stages"].items()}
+        curve = tuple((int(examples), float(loss)) for examples, loss in data["curve"])
+        return cls(**{**data, "status": Status(data["status"]), "stages": stages, "curve": curve})
+
     @property
     def examples(self) -> int:
         """Training images seen, over all stages."""
@@ -145,3 +202,46 @@ class Spent:
     evaluations: int = 0
     examples: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One member of the front, as progress shows it: id and objective values (``error`` plain)."""
+
+    id: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a running search tells whoever listens (terminal panel, plain lines, tests).
+
+    Attributes:
+        kind: ``start`` once the data is there; ``evaluated`` after each child; ``generation`` after each generation;
+            ``stopping`` after the first Ctrl-C; ``end`` last.
+        generation: Number of the current one; 0 is the initial population.
+        trained: Children evaluated without failure, over all resumes.
+        failed: Children that failed, diverged or ran out of memory or time.
+        proposed: Children proposed, duplicates included.
+        spent: What the run has used.
+        budget: What it may use.
+        front_size: Members of the front.
+        hypervolume: Share of the box, 0 to 1; `hypervolume_change` is since the last generation.
+        best: Member with the least error; None while there is none.
+        smallest: Member with the least of the first resource objective.
+        message: A sentence for a person; empty mostly.
+    """
+
+    kind: Literal["start", "evaluated", "generation", "stopping", "end"]
+    generation: int
+    trained: int
+    failed: int
+    proposed: int
+    spent: Spent
+    budget: BudgetSettings
+    front_size: int
+    hypervolume: float
+    hypervolume_change: float
+    best: Standing | None = None
+    smallest: Standing | None = None
+    message: str = ""

@@ -82,4 +82,3 @@ def with_batch_statistics(
         mean, variance = moments(values[node.inputs[0]])
         changes[f"{node.name}.running_mean"], changes[f"{node.name}.running_var"] = mean, variance
     return weights.updated(changes)
-

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from morphisms.graph import INPUT, NetworkGraph, Node
 from morphisms.ops import OPS, Trait
 
+
 @dataclass(frozen=True, eq=False)
 class Reindex:
     """Where each new channel of an axis comes from.
@@ -113,7 +114,9 @@ def channel_groups(graph: NetworkGraph) -> tuple[ChannelGroup, ...]:
     )
 
 
-def _joined(node: Node, layout: Mapping[str, tuple[tuple[str, int], ...]], groups: _Groups) -> tuple[tuple[str, int], ...]:
+def _joined(
+    node: Node, layout: Mapping[str, tuple[tuple[str, int], ...]], groups: _Groups
+) -> tuple[tuple[str, int], ...]:
     """Layout behind an invariant operation; the inputs of an add become one group, part by part."""
     first, *others = [layout[name] for name in node.inputs]
     for other in others:
@@ -175,7 +178,9 @@ def _through(graph: NetworkGraph, node: Node, inputs: list[Reindex | None]) -> R
         return first
     # flatten: each channel becomes as many features as the map has pixels
     spread = first.sources[:, None] * repeat + np.arange(repeat)
-    return Reindex(np.where(first.sources[:, None] < 0, first.sources[:, None], spread).reshape(-1), first.before * repeat)
+    return Reindex(
+        np.where(first.sources[:, None] < 0, first.sources[:, None], spread).reshape(-1), first.before * repeat
+    )
 
 
 def _stacked(graph: NetworkGraph, node: Node, inputs: list[Reindex | None]) -> Reindex:

@@ -55,9 +55,7 @@ class Node:
         attrs = {**kind.defaults, **self.attrs}
         allowed = {*kind.required, *kind.defaults}
         if attrs.keys() != allowed:
-            raise GraphError(
-                f"node '{self.name}': {self.op} has the attributes {sorted(allowed)}, got {sorted(attrs)}"
-            )
+            raise GraphError(f"node '{self.name}': {self.op} has the attributes {sorted(allowed)}, got {sorted(attrs)}")
         try:
             kind.check(attrs)
         except (ValueError, TypeError) as error:

@@ -37,9 +37,7 @@ class Child:
         return self.records[-1]
 
 
-def replay(
-    graph: NetworkGraph, weights: Weights, morphisms: Sequence[Morphism], batch: Tensor | None = None
-) -> Child:
+def replay(graph: NetworkGraph, weights: Weights, morphisms: Sequence[Morphism], batch: Tensor | None = None) -> Child:
     """Do recorded rewrites again, with weights: bit for bit on the same device and torch version.
 
     Args:

@@ -67,7 +67,9 @@ def fresh(spec: TensorSpec, rng: np.random.Generator, like: Tensor | None = None
     return tensor if like is None else tensor.to(like)
 
 
-def fresh_node(graph: NetworkGraph, name: str, rng: np.random.Generator, like: Tensor | None = None) -> dict[str, Tensor]:
+def fresh_node(
+    graph: NetworkGraph, name: str, rng: np.random.Generator, like: Tensor | None = None
+) -> dict[str, Tensor]:
     """Newly drawn tensors of one node, by full name."""
     specs = tensor_specs(graph, graph[name])
     return {f"{name}.{param}": fresh(spec, rng, like) for param, spec in specs.items()}

@@ -53,9 +53,7 @@ class Resize(Operator):
         producers = [graph[name] for name in group.producers]
         return Rewrite(site, graph, graph.replacing(*[_resized(node, site["channels"]) for node in producers]))
 
-    def index(
-        self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None
-    ) -> Reindex:
+    def index(self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None) -> Reindex:
         """Which channels the child has."""
         raise NotImplementedError
 

@@ -35,7 +35,12 @@ class Conv(Op):
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, height, width = feature_map(inputs[0])
-        out, kernel, stride, groups = int(attrs["channels"]), int(attrs["kernel"]), int(attrs["stride"]), self.groups(attrs)
+        out, kernel, stride, groups = (
+            int(attrs["channels"]),
+            int(attrs["kernel"]),
+            int(attrs["stride"]),
+            self.groups(attrs),
+        )
         if channels % groups or out % groups:
             raise ValueError(f"{groups} groups do not divide {channels} input and {out} output channels")
         return (out, window(height, kernel, stride, kernel // 2), window(width, kernel, stride, kernel // 2))
