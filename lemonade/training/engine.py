@@ -1,4 +1,4 @@
-"""How fast a child is trained: batch, number format and memory layout.
+"""What of a child's training depends on data set and processor: batch, number format, memory layout, crop.
 
 All are pure functions of the settings, the data set and the processor's flags, never of a timing: two runs of the same
 config on the same machine agree.
@@ -15,6 +15,8 @@ from lemonade.data import Dataset
 
 SMALL_SET = 5_000  # training images below which more steps are worth more than faster ones
 BFLOAT16_SIDE = 16  # pixels; below it casting costs what faster products save
+CROP_SIDE = 16  # pixels; below it a shift loses too much of the image
+CROP = 0.125
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class Engine:
         batch_size: Images a step.
         dtype: Format of activations in forward and backward; weights and their updates are always float32.
         channels_last: Whether images and convolution weights lie NHWC in memory while training.
+        crop: Padding of the random crop as a share of the side.
         child_examples: Training images a child sees.
     """
 
     batch_size: int
     dtype: torch.dtype
     channels_last: bool
+    crop: float
     child_examples: int
 
 
@@ -45,14 +49,16 @@ def engine_choices(settings: TrainingSettings, dataset: Dataset, device: torch.d
     """Decide how children are trained on a data set and a device."""
     device = torch.device(device)
     images = dataset.train.images
+    side = min(images.shape[-2:])
     bfloat16 = settings.bfloat16
     if bfloat16 is None:
-        bfloat16 = min(images.shape[-2:]) >= BFLOAT16_SIDE and fast_bfloat16(device)
+        bfloat16 = side >= BFLOAT16_SIDE and fast_bfloat16(device)
     return Engine(
         batch_size=min(settings.batch_size or (50 if len(images) < SMALL_SET else 128), len(images)),
         dtype=torch.bfloat16 if bfloat16 else torch.float32,
         # oneDNN's kernels want NHWC in every format (1.07 to 1.6 times as fast), cuDNN's only in half precision
-        channels_last=device.type == "cpu" or bool(bfloat16),
+        channels_last=device.type == "cpu" or bfloat16,
+        crop=settings.crop if settings.crop is not None else CROP * (side >= CROP_SIDE),
         child_examples=child_examples(settings, len(images)),
     )
 

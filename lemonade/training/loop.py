@@ -79,7 +79,9 @@ def train(
     device = torch.device(device)
     engine = engine_choices(settings, dataset, device)
     steps = max(1, examples // engine.batch_size)
-    module.to(device, memory_format=torch.channels_last if engine.channels_last else torch.preserve_format)
+    module.to(device)
+    if engine.channels_last:
+        module.to(memory_format=torch.channels_last)
     parameters = _set_modes(module, trainable)
     if teacher is not None:
         teacher.to(device).eval()

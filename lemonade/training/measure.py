@@ -89,5 +89,5 @@ def wilson(error: float, images: int) -> tuple[float, float]:
 
 def _batches(split: Split, dataset: Dataset, device: torch.device, most: int | None) -> Iterator[Tensor]:
     layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
-    for images in split.images[:most].split(BATCH):
+    for images in torch.split(split.images[:most], BATCH):
         yield normalise(images.to(device), dataset.mean, dataset.std).contiguous(memory_format=layout)

@@ -39,7 +39,7 @@ class Optimiser:
             ([i for i, decays in enumerate(decayed) if not decays], 0.0),
         ]
 
-    def step(self, gradients: Sequence[Tensor], rate: float) -> None:
+    def step(self, gradients: tuple[Tensor, ...], rate: float) -> None:
         """Take one step with a learning rate."""
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         # the fused update divides by this on its way: no pass over the gradients of its own, no wait for the norm
@@ -49,7 +49,7 @@ class Optimiser:
                 torch._fused_sgd_(
                     [self._tensors[i] for i in chosen],
                     [gradients[i] for i in chosen],
-                    [self._memory[i] for i in chosen],
+                    [self._memory[i] for i in chosen] if self._momentum > 0 else [],
                     weight_decay=decay,
                     momentum=self._momentum,
                     lr=rate,

@@ -25,13 +25,13 @@ def stream(
 
     Args:
         dataset: Its training split is used, where it lies.
-        settings: Crop, cutout and label smoothing.
-        engine: Batch size and memory layout.
+        settings: Cutout and label smoothing.
+        engine: Batch size, crop and memory layout.
         steps: How many batches.
         seed: What order and augmentation derive from.
     """
     images = dataset.train.images
-    augment = Augment(dataset, settings.crop, settings.cutout)
+    augment = Augment(dataset, engine.crop, settings.cutout)
     targets = smoothed_targets(len(dataset.classes), settings.label_smoothing).to(images.device)
     layout = torch.channels_last if engine.channels_last else torch.contiguous_format
     noise = torch.Generator(images.device).manual_seed(seed)
@@ -41,7 +41,8 @@ def stream(
         chosen = list(itertools.islice(order, min(together, steps - start)))
         made, labels = augment(torch.cat(chosen), noise)
         size = len(chosen[0])
-        yield from zip(made.contiguous(memory_format=layout).split(size), targets[labels].split(size), strict=True)
+        made = made.contiguous(memory_format=layout)
+        yield from zip(torch.split(made, size), torch.split(targets[labels], size), strict=True)
 
 
 def smoothed_targets(classes: int, smoothing: float) -> Tensor:
