@@ -84,7 +84,7 @@ class NetworkGraph:
     Attributes:
         input_shape: (channels, height, width).
         nodes: Every node reads only `INPUT` or nodes before it, and is read on a path to the output.
-        output: Name of the node whose value the network returns.
+        output: Name of the node whose value the network returns; by the above the last one, which nothing reads.
 
     Raises:
         GraphError: at construction, naming the node that does not fit.
@@ -97,7 +97,7 @@ class NetworkGraph:
     """Shape and cost by node name, the input included."""
 
     def __post_init__(self) -> None:
-        if len(self.input_shape) != 3 or min(self.input_shape) < 1:
+        if len(self.input_shape) != 3 or not all(type(size) is int and size > 0 for size in self.input_shape):
             raise GraphError(f"input shape: expected (channels, height, width), got {self.input_shape}")
         facts = {INPUT: Facts(self.input_shape, 0, 0)}
         read = {self.output}
@@ -152,7 +152,8 @@ class NetworkGraph:
         return tuple([self.facts[name].shape for name in node.inputs])
 
     def fresh_names(self, *stems: str) -> list[str]:
-        """A name for each stem that no node has, as ``"conv4"``: the stem and the next number for it."""
+        """A name for each stem that no node has: the stem and its next number, as ``"conv4"`` or ``"relu6_1"``."""
+        stems = tuple([f"{stem}_" if stem[-1].isdigit() else stem for stem in stems])
         last: dict[str, int] = {}
         for name in self.by_name:
             stem = name.rstrip("0123456789")

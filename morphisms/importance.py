@@ -38,7 +38,7 @@ def channel_importance(
         score = weights[f"{name}.weight"].double().cpu().transpose(0, 1).flatten(1).norm(dim=1)
         if values:
             value = values[graph[name].inputs[0]].double().cpu()
-            score = score * value.std(dim=[axis for axis in range(value.ndim) if axis != 1])
+            score = score * value.std(dim=[axis for axis in range(value.ndim) if axis != 1], correction=0)
         mine = torch.from_numpy(label < 0)
         by_channel = torch.zeros(group.size, dtype=torch.float64)
         by_channel.index_add_(0, torch.from_numpy(-1 - label[label < 0]), score[mine])

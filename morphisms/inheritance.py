@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from morphisms.graph import NetworkGraph
-from morphisms.operators import OPERATORS
+from morphisms.operators import OPERATORS, Operator
 from morphisms.record import Morphism, Parameter, Site
 from morphisms.weights import Weights, tensor_specs
 
@@ -48,10 +48,11 @@ def replay(graph: NetworkGraph, weights: Weights, morphisms: Sequence[Morphism],
 
     Raises:
         SiteError: if a record does not fit the graph.
+        ValueError: for an operator that there is not.
     """
     made, tensors = graph, weights
     for morphism in morphisms:
-        operator = OPERATORS[morphism.operator]
+        operator = _operator(morphism.operator)
         rewrite = operator.rewrite(made, morphism.site)
         tensors = operator.transfer(rewrite, tensors, np.random.default_rng(morphism.seed), batch)
         made = rewrite.child
@@ -72,11 +73,18 @@ def act(
 
     Raises:
         SiteError: if it cannot act there, with the reason.
-        KeyError: if there is no such operator.
+        ValueError: if there is no such operator.
     """
     where = Site((nodes,) if isinstance(nodes, str) else tuple(nodes), tuple(params.items()))
-    OPERATORS[operator].rewrite(graph, where)  # refuse before anything is recorded
-    return replay(graph, weights, [OPERATORS[operator].record(graph, where, seed)], batch)
+    acting = _operator(operator)
+    acting.rewrite(graph, where)  # a record in words presupposes a legal site
+    return replay(graph, weights, [acting.record(graph, where, seed)], batch)
+
+
+def _operator(name: str) -> Operator:
+    if name not in OPERATORS:
+        raise ValueError(f"unknown operator '{name}'. Known: {', '.join(OPERATORS)}")
+    return OPERATORS[name]
 
 
 def _touched(parent: NetworkGraph, old: Weights, child: NetworkGraph, new: Weights) -> frozenset[str]:

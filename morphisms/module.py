@@ -7,33 +7,45 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from morphisms.graph import INPUT, NetworkGraph
+from morphisms.graph import INPUT, GraphError, NetworkGraph
 from morphisms.ops import OPS
 from morphisms.weights import Weights, initial_weights
 
 
 class GraphModule(nn.Module):
-    """A network that runs its graph's nodes in order; parameters are named ``"node.parameter"`` as in `Weights`."""
+    """A network that runs its graph's nodes in order; parameters are named ``"node.parameter"`` as in `Weights`.
+
+    Raises:
+        GraphError: for a node called like an attribute of a module, such as ``"train"``.
+    """
 
     def __init__(self, graph: NetworkGraph) -> None:
         super().__init__()
         self.graph = graph
+        # (name, layer, what it reads, what is read for the last time there)
+        self._plan: list[tuple[str, nn.Module, tuple[str, ...], list[str]]] = []
+        last_reader = {source: node.name for node in graph.nodes for source in node.inputs}
         for node in graph.nodes:
-            # a node called like a method of nn.Module is refused here by torch, by name
-            self.add_module(node.name, OPS[node.op].build(node.attrs, graph.input_shapes(node)))
-        self._plan = [(node.name, self.get_submodule(node.name), node.inputs) for node in graph.nodes]
+            if hasattr(self, node.name):
+                raise GraphError(f"node '{node.name}': a module has an attribute of that name; give it another")
+            layer = OPS[node.op].build(node.attrs, graph.input_shapes(node))
+            self.add_module(node.name, layer)
+            finished = [source for source in dict.fromkeys(node.inputs) if last_reader[source] == node.name]
+            self._plan.append((node.name, layer, node.inputs, finished))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, C, H, W)."""
         values = {INPUT: images}
-        for name, layer, inputs in self._plan:
+        for name, layer, inputs, finished in self._plan:
             values[name] = layer(*[values[source] for source in inputs])
+            for source in finished:  # so that memory holds what `activation_bytes` counts
+                del values[source]
         return values[self.graph.output]
 
     def values(self, images: Tensor, names: Collection[str]) -> Mapping[str, Tensor]:
         """The values of some nodes (or `INPUT`) for images (N, C, H, W), each with the batch dimension first."""
         values = {INPUT: images}
-        for name, layer, inputs in self._plan:
+        for name, layer, inputs, _ in self._plan:
             values[name] = layer(*[values[source] for source in inputs])
         return {name: values[name] for name in names}
 

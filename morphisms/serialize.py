@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,23 +33,27 @@ def graph_from_json(data: Mapping[str, Any]) -> NetworkGraph:
     if not isinstance(data, Mapping):
         raise GraphError(f"expected a JSON object with a graph, got {type(data).__name__}")
     schema = data.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise GraphError(f"graph schema {schema!r}: this version reads up to {SCHEMA}; a newer lemonade wrote it")
+    if type(schema) is not int or schema < 1:
+        raise GraphError(f"graph JSON: expected a schema number, got {schema!r}")
+    if schema > SCHEMA:
+        raise GraphError(f"graph schema {schema}: this version reads up to {SCHEMA}; a newer lemonade wrote it")
     try:
         nodes = tuple(
             Node(str(node["name"]), str(node["op"]), tuple(map(str, node["inputs"])), dict(node["attrs"]))
             for node in data["nodes"]
         )
-        return NetworkGraph(tuple(map(int, data["input_shape"])), nodes, str(data["output"]))
-    except (KeyError, TypeError) as error:
+        return NetworkGraph(tuple(data["input_shape"]), nodes, str(data["output"]))
+    except GraphError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
         raise GraphError(f"graph JSON: a field is missing or of the wrong kind ({error})") from None
 
 
 def save_graph(graph: NetworkGraph, path: Path) -> None:
     """Write a graph as JSON; the file appears whole or not at all."""
-    partial = path.with_suffix(".partial")
+    partial = path.with_name(f"{path.name}.partial")
     partial.write_text(json.dumps(graph_to_json(graph), indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_graph(path: Path) -> NetworkGraph:
@@ -69,9 +72,9 @@ def save_weights(weights: Weights, path: Path) -> None:
     """Write weights as safetensors; the file appears whole or not at all."""
     from safetensors.torch import save_file
 
-    partial = path.with_suffix(".partial")
+    partial = path.with_name(f"{path.name}.partial")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_weights(path: Path, device: str = "cpu") -> Weights:

@@ -23,7 +23,7 @@ def deviation(parent: nn.Module, child: nn.Module, batch: Tensor, training: bool
 
 
 def _logits(module: nn.Module, batch: Tensor, training: bool) -> Tensor:
-    was_training = module.training
+    modes = [(layer, layer.training) for layer in module.modules()]
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
     module.train(training)
     if training:
@@ -34,5 +34,6 @@ def _logits(module: nn.Module, batch: Tensor, training: bool) -> Tensor:
         logits: Tensor = module(batch)
         for name, buffer in module.named_buffers():
             buffer.copy_(buffers[name])
-    module.train(was_training)
+    for layer, was_training in modes:
+        layer.training = was_training
     return logits

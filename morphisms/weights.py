@@ -37,8 +37,8 @@ class Weights(Mapping[str, Tensor]):
 
     @property
     def example(self) -> Tensor:
-        """Any one tensor, for its dtype and device."""
-        return next(iter(self._tensors.values()))
+        """Any one tensor, for its dtype and device; a float32 zero on the CPU if there is none."""
+        return next(iter(self._tensors.values()), torch.zeros(()))
 
     def updated(self, changes: Mapping[str, Tensor]) -> Weights:
         """The same with some tensors replaced."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from morphisms.channels import ChannelError
 from morphisms.graph import GraphError, NetworkGraph
 from morphisms.record import Exactness, Morphism, Parameter, Site
 
@@ -51,9 +52,13 @@ class Operator(ABC):
 
     Attributes:
         name: What records and settings call it.
+        arity: Number of nodes in a site.
+        parameters: Names and types of a site's parameters.
     """
 
     name: ClassVar[str]
+    arity: ClassVar[int] = 1
+    parameters: ClassVar[Mapping[str, type]] = {}
 
     @abstractmethod
     def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
@@ -61,7 +66,7 @@ class Operator(ABC):
 
     @abstractmethod
     def refusal(self, graph: NetworkGraph, site: Site) -> str:
-        """Why the operator cannot act at a site; empty if it can. The site's nodes exist."""
+        """Why the operator cannot act at a site of the right form, whose nodes exist; empty if it can."""
 
     @abstractmethod
     def apply(self, graph: NetworkGraph, site: Site) -> Rewrite:
@@ -108,18 +113,33 @@ class Operator(ABC):
         Raises:
             SiteError: if the operator cannot act there, with the reason.
         """
+        reason = self._malformed(graph, site) or self.refusal(graph, site)
+        if not reason:
+            try:
+                made = self.apply(graph, site)
+            except (GraphError, ChannelError) as error:
+                reason = str(error)
+            else:
+                before, after = graph.shape(graph.output), made.child.shape(made.child.output)
+                if before == after:
+                    return made
+                reason = f"the network's output would change its shape from {before} to {after}"
+        raise SiteError(f"{self.name} at {', '.join(site.nodes) or 'the network'}: {reason}")
+
+    def _malformed(self, graph: NetworkGraph, site: Site) -> str:
+        """What is wrong with the form of a site; empty if nothing is."""
+        if len(site.nodes) != self.arity:
+            return f"expected {self.arity} nodes, got {len(site.nodes)}"
         for name in site.nodes:
             if name not in graph:
-                raise SiteError(f"{self.name}: the network has no node '{name}'")
-        try:
-            reason = self.refusal(graph, site)
-            if not reason:
-                return self.apply(graph, site)
-        except KeyError as error:
-            reason = f"the site lacks {error}"
-        except (GraphError, ValueError) as error:
-            reason = str(error)
-        raise SiteError(f"{self.name} at {', '.join(site.nodes) or 'the network'}: {reason}")
+                return f"the network has no node '{name}'"
+        given = dict(site.params)
+        if given.keys() != self.parameters.keys():
+            return f"expected the parameters {list(self.parameters)}, got {list(given)}"
+        for name, kind in self.parameters.items():
+            if type(given[name]) is not kind:
+                return f"{name}: expected {kind.__name__}, got {given[name]!r}"
+        return ""
 
     def transfer(
         self, rewrite: Rewrite, weights: Weights, rng: np.random.Generator, batch: Tensor | None = None

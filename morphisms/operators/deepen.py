@@ -27,6 +27,7 @@ class Deepen(Operator):
     """
 
     name = "deepen"
+    parameters = {"kernel": int}  # noqa: RUF012  (declared ClassVar in Operator)
     kernels: ClassVar[tuple[int, ...]] = (3, 5)
 
     def candidates(self, graph: NetworkGraph) -> Iterator[Site]:

@@ -19,8 +19,8 @@ def is_activation(node: Node) -> bool:
 
 
 def is_map(graph: NetworkGraph, name: str) -> bool:
-    """Whether a node's output is a feature map (C, H, W) of more than one pixel or before the head's pooling."""
-    return len(graph.shape(name)) == 3 and (name == INPUT or graph[name].op != "global_avg_pool")
+    """Whether a node's output is a feature map (C, H, W), other than what the head's pooling leaves."""
+    return len(graph.shape(name)) == 3 and graph[name].op != "global_avg_pool"
 
 
 def block_ends(graph: NetworkGraph) -> Iterator[str]:
@@ -52,10 +52,10 @@ def usual_activation(graph: NetworkGraph) -> str:
     return next((node.op for node in graph.nodes if is_activation(node)), NETWORK_ACTIVATION)
 
 
-def chain_behind(graph: NetworkGraph, name: str, last_ops: int = 2) -> list[str]:
+def chain_behind(graph: NetworkGraph, name: str) -> list[str]:
     """The node and the batch norm and activation that follow it, as long as each has one reader."""
     chain = [name]
-    while len(chain) <= last_ops and len(graph.consumers[chain[-1]]) == 1 and chain[-1] != graph.output:
+    while len(chain) <= 2 and len(graph.consumers[chain[-1]]) == 1:
         follower = graph.consumers[chain[-1]][0]
         if not (follower.op == "batch_norm" or is_activation(follower)):
             break
@@ -75,7 +75,7 @@ def channel_readers(graph: NetworkGraph, name: str) -> dict[tuple[str, int], lis
 
     Returns:
         (reader, position among its inputs) of absorbing nodes, to the names of the nodes on the way there. A reader
-        that is no absorbing node (a stack, an add, the output) is listed as well; `OPS[..].trait` tells.
+        that is no absorbing node (a stack, an add) is listed as well; `OPS[..].trait` tells.
     """
     found: dict[tuple[str, int], list[str]] = {}
     open_ends: list[tuple[str, list[str]]] = [(name, [])]

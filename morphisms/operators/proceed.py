@@ -21,12 +21,13 @@ class Continue(Operator):
     """The empty morphism: the child is its parent, trained further (as NASH keeps the best network among children)."""
 
     name = "continue"
+    arity = 0
 
     def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
         yield Site()
 
     def refusal(self, graph: NetworkGraph, site: Site) -> str:
-        return f"it acts on the whole network, got {', '.join(site.nodes)}" if site.nodes else ""
+        return ""
 
     def apply(self, graph: NetworkGraph, site: Site) -> Rewrite:
         return Rewrite(site, graph, graph)

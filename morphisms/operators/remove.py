@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from morphisms.weights import Weights
 
 RIDGE = 1e-3
+"""Weight of the ridge, in samples for each channel: it steadies a fit of many channels to few pixels, and no other."""
 _LAYERS = ("conv", "grouped_conv", "depthwise")
 
 
@@ -79,9 +80,6 @@ class RemoveLayer(Operator):
 def _foldable(graph: NetworkGraph, last: str) -> bool:
     """Whether all who read a layer mix channels, with nothing on the way whose tensors are by channel."""
     readers = channel_readers(graph, last)
-    # a reader that reads twice would have to be folded twice at once
-    if len({name for name, _ in readers}) < len(readers) or graph.output in {last, *sum(readers.values(), [])}:
-        return False
     for (name, _), way in readers.items():
         if OPS[graph[name].op].trait is not Trait.ABSORB:
             return False
@@ -105,5 +103,6 @@ def _linear_fit(graph: NetworkGraph, weights: Weights, source: str, last: str, b
     values = eval_pass(graph, weights, batch, {source, last})
     x, y = (values[name].double().transpose(0, 1).flatten(1) for name in (source, last))
     gram = x @ x.T
-    gram = gram + torch.eye(len(gram)).to(gram) * (RIDGE * gram.diagonal().mean() + 1e-12)
-    return torch.linalg.solve(gram, x @ y.T).T.to(weights.example)
+    gram = gram + torch.eye(len(gram)).to(gram) * (RIDGE * gram.trace() / x.shape[1] + 1e-12)
+    fit: Tensor = torch.linalg.solve(gram, x @ y.T)
+    return fit.T.to(weights.example)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
@@ -25,9 +26,11 @@ LEAST_CHANNELS = 2
 class Resize(Operator):
     """Base of widen and prune. A site is one producer of the group and the new number of channels."""
 
+    parameters = {"channels": int}  # noqa: RUF012  (declared ClassVar in Operator)
+
+    @abstractmethod
     def sizes(self, before: int) -> list[int]:
         """New sizes worth trying for a group."""
-        raise NotImplementedError
 
     def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
         for group in channel_groups(graph):
@@ -43,9 +46,9 @@ class Resize(Operator):
             return f"its channels cannot change: {group.fixed}"
         return self.size_refusal(group.size, site["channels"])
 
+    @abstractmethod
     def size_refusal(self, before: int, after: int) -> str:
         """Why a group cannot get that size; empty if it can."""
-        raise NotImplementedError
 
     def apply(self, graph: NetworkGraph, site: Site) -> Rewrite:
         group = _group(graph, site.nodes[0])
@@ -53,9 +56,9 @@ class Resize(Operator):
         producers = [graph[name] for name in group.producers]
         return Rewrite(site, graph, graph.replacing(*[_resized(node, site["channels"]) for node in producers]))
 
+    @abstractmethod
     def index(self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None) -> Reindex:
         """Which channels the child has."""
-        raise NotImplementedError
 
     def carry(self, rewrite: Rewrite, weights: Weights, rng: np.random.Generator, batch: Tensor | None) -> Weights:
         from morphisms.weights import carried

@@ -28,6 +28,7 @@ class AddSkip(Operator):
     """
 
     name = "add_skip"
+    arity = 2
 
     def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
         yield from _pairs(graph)
@@ -75,11 +76,13 @@ class AddSkip(Operator):
 
 
 class ConcatSkip(Operator):
-    """Append an earlier output's channels to a later one of the same height and width; who reads them starts with
-    zeros there (NASH, type II). A site is (earlier, later).
-    """  # noqa: D205
+    """Append an earlier output's channels to a later one of the same height and width.
+
+    Who reads them starts with zeros there (NASH, type II). A site is (earlier, later).
+    """
 
     name = "concat_skip"
+    arity = 2
 
     def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
         for pair in _pairs(graph):
@@ -116,6 +119,7 @@ class RemoveSkip(Operator):
     """Take one input, not the deepest, away from an add or concat. A site is the merge and the input's position."""
 
     name = "remove_skip"
+    parameters = {"position": int}  # noqa: RUF012  (declared ClassVar in Operator)
 
     def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
         for node in graph.nodes:
@@ -185,7 +189,7 @@ class RemoveSkip(Operator):
 
 
 def _pairs(graph: NetworkGraph) -> Iterator[Site]:
-    """(earlier, later) ends of blocks, the later behind the earlier and not reading it already in a merge."""
+    """(earlier, later) ends of blocks."""
     ends = list(block_ends(graph))
     for k, late in enumerate(ends):
         for early in ends[:k]:
@@ -196,7 +200,7 @@ def _pair_refusal(graph: NetworkGraph, early: str, late: str) -> str:
     for name in (early, late):
         if not is_map(graph, name):
             return f"'{name}': expected a feature map before the head's pooling, got shape {graph.shape(name)}"
-    names = [INPUT, *graph.by_name]
+    names = list(graph.by_name)
     if names.index(early) >= names.index(late):
         return f"'{early}' is not before '{late}'"
     if early in graph[late].inputs and graph[late].op in ("add", "concat"):

@@ -12,22 +12,21 @@ from morphisms.ops.pooling import AvgPool, GlobalAvgPool, MaxPool
 
 __all__ = ["OPS", "Attrs", "Op", "Shape", "TensorSpec", "Trait"]
 
-OPS: dict[str, Op] = {
-    kind.name: kind()
-    for kind in (
-        Conv,
-        GroupedConv,
-        Depthwise,
-        BatchNorm,
-        *ACTIVATIONS,
-        MaxPool,
-        AvgPool,
-        GlobalAvgPool,
-        Add,
-        Concat,
-        Flatten,
-        Linear,
-        Dropout,
-        Identity,
-    )
-}
+_KINDS: tuple[type[Op], ...] = (
+    Conv,
+    GroupedConv,
+    Depthwise,
+    BatchNorm,
+    *ACTIVATIONS,
+    MaxPool,
+    AvgPool,
+    GlobalAvgPool,
+    Add,
+    Concat,
+    Flatten,
+    Linear,
+    Dropout,
+    Identity,
+)
+
+OPS: dict[str, Op] = {kind.name: kind() for kind in _KINDS}

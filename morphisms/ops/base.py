@@ -89,7 +89,7 @@ class Op(ABC):
     def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
         """A module whose forward takes the inputs in order; its tensors carry the names of `tensors`."""
 
-    def check(self, attrs: Attrs) -> None:
+    def check(self, attrs: Attrs) -> None:  # noqa: B027  (most operations have nothing to refuse)
         """Refuse attribute values without meaning.
 
         Raises:
@@ -138,6 +138,29 @@ def positive(attrs: Attrs, *names: str) -> None:
         value = attrs[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be a positive whole number, got {value!r}")
+
+
+def flag(attrs: Attrs, *names: str) -> None:
+    """Refuse attributes that are neither True nor False.
+
+    Raises:
+        ValueError: naming the first such attribute.
+    """
+    for name in names:
+        if not isinstance(attrs[name], bool):
+            raise ValueError(f"{name} must be true or false, got {attrs[name]!r}")
+
+
+def number(attrs: Attrs, name: str) -> float:
+    """An attribute that has to be a number.
+
+    Raises:
+        ValueError: if it is none, naming it.
+    """
+    value = attrs[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    return value
 
 
 def size(shape: Shape) -> int:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, positive, size, window
+from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, flag, positive, size, window
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def _odd_kernel(attrs: Attrs) -> None:
+def _check_window(attrs: Attrs) -> None:
     positive(attrs, "kernel", "stride")
+    flag(attrs, "bias")
     if int(attrs["kernel"]) % 2 == 0:
         raise ValueError(f"kernel must be odd, got {attrs['kernel']}")
 
@@ -22,12 +23,12 @@ class Conv(Op):
 
     name = "conv"
     trait = Trait.ABSORB
-    required = ("channels", "kernel")
+    required: ClassVar[tuple[str, ...]] = ("channels", "kernel")
     defaults = {"stride": 1, "bias": False}  # noqa: RUF012  (declared ClassVar in Op)
 
     def check(self, attrs: Attrs) -> None:
         positive(attrs, "channels")
-        _odd_kernel(attrs)
+        _check_window(attrs)
 
     def groups(self, attrs: Attrs) -> int:
         """Number of groups that input and output channels fall into."""
@@ -35,12 +36,8 @@ class Conv(Op):
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, height, width = feature_map(inputs[0])
-        out, kernel, stride, groups = (
-            int(attrs["channels"]),
-            int(attrs["kernel"]),
-            int(attrs["stride"]),
-            self.groups(attrs),
-        )
+        out, kernel, stride = int(attrs["channels"]), int(attrs["kernel"]), int(attrs["stride"])
+        groups = self.groups(attrs)
         if channels % groups or out % groups:
             raise ValueError(f"{groups} groups do not divide {channels} input and {out} output channels")
         return (out, window(height, kernel, stride, kernel // 2), window(width, kernel, stride, kernel // 2))
@@ -94,7 +91,7 @@ class Depthwise(Op):
     defaults = {"stride": 1, "bias": False}  # noqa: RUF012
 
     def check(self, attrs: Attrs) -> None:
-        _odd_kernel(attrs)
+        _check_window(attrs)
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, height, width = feature_map(inputs[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, positive, size
+from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, flag, number, positive, size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,6 +35,7 @@ class Linear(Op):
 
     def check(self, attrs: Attrs) -> None:
         positive(attrs, "features")
+        flag(attrs, "bias")
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         if len(inputs[0]) != 1:
@@ -76,7 +77,7 @@ class Dropout(Identity):
     required = ("p",)
 
     def check(self, attrs: Attrs) -> None:
-        if not 0 <= attrs["p"] < 1:
+        if not 0 <= number(attrs, "p") < 1:
             raise ValueError(f"p must lie in [0, 1), got {attrs['p']!r}")
 
     def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+
+class Norm(nn.BatchNorm2d):
+    """`nn.BatchNorm2d` without its counter of batches, which only a momentum of None reads.
+
+    Counting costs a kernel a layer and step.
+    """
+
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__(channels, eps=eps)
+        self.num_batches_tracked = None
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        # BatchNorm2d's own adds the counter to a plain dict of tensors, and then refuses it as unexpected
+        nn.Module._load_from_state_dict(self, *args)
 
 
 class Sum(nn.Module):

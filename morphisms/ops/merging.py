@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map
+from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, flag
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,6 +21,9 @@ class Add(Op):
     defaults = {"scaled": False}  # noqa: RUF012  (declared ClassVar in Op)
     inputs = (2, None)
     commutative = True
+
+    def check(self, attrs: Attrs) -> None:
+        flag(attrs, "scaled")
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         if len(set(inputs)) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, feature_map, size
+from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, feature_map, number, size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,8 +18,8 @@ class BatchNorm(Op):
     defaults = {"eps": 1e-5}  # noqa: RUF012  (declared ClassVar in Op)
 
     def check(self, attrs: Attrs) -> None:
-        if not attrs["eps"] > 0:
-            raise ValueError(f"eps must be positive, got {attrs['eps']!r}")
+        if not 0 < number(attrs, "eps") < 1:
+            raise ValueError(f"eps must lie in (0, 1), got {attrs['eps']!r}")
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return feature_map(inputs[0])
@@ -37,9 +37,6 @@ class BatchNorm(Op):
         return 2 * size(output)
 
     def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
-        from torch import nn
+        from morphisms.ops.layers import Norm
 
-        layer = nn.BatchNorm2d(inputs[0][0], eps=float(attrs["eps"]))
-        # Only a momentum of None reads this counter, and counting costs a kernel a layer and step.
-        layer.num_batches_tracked = None
-        return layer
+        return Norm(inputs[0][0], float(attrs["eps"]))
