@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lemonade.config import DataSettings
-from lemonade.data.base import SMALLEST_SIDE, Dataset, Progress, Split, channel_statistics
+from lemonade.data.base import SMALLEST_SIDE, Dataset, Request, Split, channel_statistics
 from lemonade.data.splits import (
     Integers,
     check_counts,
@@ -60,25 +59,25 @@ class ArraySource:
         read_test: Reads those; called only where `Arrays.test_images` is a number.
     """
 
-    read: Callable[[str, DataSettings, Path | None, Progress | None], Arrays]
-    read_test: Callable[[str, DataSettings, Path | None, Progress | None], Split] | None = None
+    read: Callable[[Request], Arrays]
+    read_test: Callable[[Request], Split] | None = None
 
-    def load(self, name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Dataset:
-        """See `lemonade.data.load_dataset`."""
-        return _split(name, self.read(name, settings, cache, progress), settings)
+    def load(self, request: Request) -> Dataset:
+        """All but the test images; see `lemonade.data.load_dataset`."""
+        return _split(request.name, self.read(request), request.settings)
 
-    def load_test(self, name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Split:
-        """See `lemonade.data.load_test`."""
-        arrays = self.read(name, settings, cache, progress)
+    def load_test(self, request: Request) -> Split:
+        """The test images; see `lemonade.data.load_test`."""
+        arrays = self.read(request)
         if arrays.test_images is None:
             labels = arrays.split.labels.numpy()
-            check_counts(name, arrays.classes, labels, _parts(arrays))
-            test = _take(arrays.split, split_test(labels, settings)[0])
+            check_counts(request.name, arrays.classes, labels, _parts(arrays))
+            test = _take(arrays.split, split_test(labels, request.settings)[0])
         elif self.read_test is not None:
-            test = self.read_test(name, settings, cache, progress)
+            test = self.read_test(request)
         else:
-            raise TypeError(f"the source of '{name}' has {arrays.test_images} test images and no way to read them")
-        return Split(resize(test.images, settings)[0], test.labels)
+            raise TypeError(f"the source of '{request.name}' has test images of its own and no way to read them")
+        return Split(resize(test.images, request.settings)[0], test.labels)
 
 
 def check_images(where: str, array: Array) -> Tensor:
@@ -165,7 +164,7 @@ def resize(images: Tensor, settings: DataSettings) -> tuple[Tensor, str]:
     inner = (max(side, round(height * scale)), max(side, round(width * scale)))
     top, left = (inner[0] - side) // 2, (inner[1] - side) // 2
     parts = []
-    for part in images.split(1024):  # floats take four times the memory
+    for part in torch.split(images, 1024):  # floats take four times the memory
         floats = F.interpolate(part.float(), size=inner, mode="bilinear", antialias=True, align_corners=False)
         cut = floats[:, :, top : top + side, left : left + side]
         parts.append(cut.round_().clamp_(0, 255).to(torch.uint8))
@@ -236,8 +235,11 @@ def _to_bytes(where: str, array: Array) -> Array:
         raise LemonadeError(f"{where}: expected uint8 or floats in [0, 1], got {array.dtype}. Convert with astype.")
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):  # the least of an array with a NaN is NaN
-        raise LemonadeError(f"{where}: there are pixels that are NaN or infinite. Replace them or leave the images out.")
+        raise LemonadeError(
+            f"{where}: there are pixels that are NaN or infinite. Replace them or leave the images out."
+        )
     if low < 0 or high > 1:
         advice = "Divide by 255." if low >= 0 and 1 < high <= 255 else "Scale them to [0, 1]."
         raise LemonadeError(f"{where}: expected floats in [0, 1], found {low:g} to {high:g}. {advice}")
-    return np.rint(array * 255).astype(np.uint8)
+    scaled: Array = np.rint(array * 255).astype(np.uint8)
+    return scaled

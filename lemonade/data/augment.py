@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lemonade.data.base import Dataset
+from lemonade.data.base import Dataset, scale_and_shift
 
 
 class Augment:
@@ -31,9 +31,8 @@ class Augment:
         self._images, self._labels = dataset.train.images, dataset.train.labels
         _, height, width = dataset.input_shape
         device = self._images.device
-        scale = torch.tensor([1 / (255 * std) for std in dataset.std], dtype=torch.float32, device=device)
-        shift = torch.tensor([-m / s for m, s in zip(dataset.mean, dataset.std, strict=True)], dtype=torch.float32)
-        self._scale, self._shift = scale.view(-1, 1, 1), shift.to(device).view(-1, 1, 1)
+        scale, shift = scale_and_shift(dataset.mean, dataset.std)
+        self._scale, self._shift = scale.to(device), shift.to(device)
         # row k of a table: where the pixels of an image that is shifted by k come from
         rows = _shifted(height, round(crop * height)) * width
         columns = _shifted(width, round(crop * width))
@@ -62,7 +61,8 @@ class Augment:
         if self._covered_rows is not None:
             rows = _choose(self._covered_rows, len(indices), generator)
             columns = _choose(self._covered_columns, len(indices), generator)
-            images.masked_fill_((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
+            # multiplied by 0 or 1, which takes a third of the time of filling by a mask
+            images.mul_((1 - rows[:, :, None] * columns[:, None, :])[:, None])
         return images, self._labels.index_select(0, indices)
 
     def _move(self, batch: Tensor, generator: torch.Generator) -> Tensor:
@@ -107,6 +107,6 @@ def _shifted(side: int, pad: int) -> Tensor:
 
 
 def _covered(side: int, square: int) -> Tensor:
-    """(side, side): for each centre which positions an interval of `square` pixels covers."""
+    """(side, side): for each centre 1.0 at the positions that an interval of `square` pixels covers, else 0.0."""
     offset = torch.arange(side) - torch.arange(side)[:, None] + square // 2
-    return (offset >= 0) & (offset < square)
+    return ((offset >= 0) & (offset < square)).float()

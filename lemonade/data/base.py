@@ -16,6 +16,7 @@ from lemonade.config import DataSettings
 
 SMALLEST_SIDE = 4  # below this a network of three poolings and 3x3 kernels has nothing to look at
 CALIBRATION_IMAGES = 256
+_CALIBRATION = 2  # second part of the seed; splits are drawn with 0 and 1
 
 # Called with (images read, images in all) while a folder is decoded, from the thread that called `load_dataset`.
 Progress = Callable[[int, int], None]
@@ -54,7 +55,8 @@ class Dataset:
         mean: Per channel, of the training split's pixels scaled to [0, 1].
         std: Likewise the (biased) standard deviation, never 0.
         flip: Whether a mirrored image is still one of its class.
-        split_hash: Changes if an image moves between splits, comes, goes or is replaced.
+        split_hash: Changes if an image moves between splits, comes, goes or is replaced. Test images that a source
+            keeps in an array of its own stay shut and do not count.
         notes: Sentences for the person about what was done to the images.
         split_seed: What the splits were drawn with.
     """
@@ -82,15 +84,32 @@ class Dataset:
         return dataclasses.replace(self, train=self.train.to(device), validation=self.validation.to(device))
 
 
+@dataclass(frozen=True)
+class Request:
+    """What a source is asked for.
+
+    Attributes:
+        name: A known name or a path.
+        settings: How images become splits.
+        cache: Folder for decoded images; None keeps none.
+        progress: Called while images are decoded.
+    """
+
+    name: str
+    settings: DataSettings
+    cache: Path | None = None
+    progress: Progress | None = None
+
+
 class Source(Protocol):
     """Where images come from; one for each known name, one for folders and one for .npz files."""
 
-    def load(self, name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Dataset:
-        """See `lemonade.data.load_dataset`."""
+    def load(self, request: Request) -> Dataset:
+        """All but the test images; see `lemonade.data.load_dataset`."""
         ...
 
-    def load_test(self, name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Split:
-        """See `lemonade.data.load_test`."""
+    def load_test(self, request: Request) -> Split:
+        """The test images; see `lemonade.data.load_test`."""
         ...
 
 
@@ -105,10 +124,15 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     Returns:
         float32, (N, C, H, W), on the images' device.
     """
-    shape = (len(mean), 1, 1)
-    scale = torch.tensor([1 / (255 * deviation) for deviation in std], device=images.device).view(shape)
-    shift = torch.tensor([-m / deviation for m, deviation in zip(mean, std, strict=True)], device=images.device)
-    return images.float().mul_(scale).add_(shift.view(shape))
+    scale, shift = scale_and_shift(mean, std)
+    return images.float().mul_(scale.to(images.device)).add_(shift.to(images.device))
+
+
+def scale_and_shift(mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """What to multiply and then to add so that uint8 pixels become standardised, float32 (C, 1, 1) both."""
+    scale = torch.tensor([1 / (255 * s) for s in std], dtype=torch.float32)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype=torch.float32)
+    return scale.view(-1, 1, 1), shift.view(-1, 1, 1)
 
 
 def calibration_batch(dataset: Dataset) -> Tensor:
@@ -118,16 +142,16 @@ def calibration_batch(dataset: Dataset) -> Tensor:
         float32, (at most 256, C, H, W): normalised, not augmented, on the data set's device.
     """
     images = dataset.train.images
-    chosen = torch.from_numpy(permutation(len(images), dataset.split_seed)[:CALIBRATION_IMAGES])
+    chosen = torch.from_numpy(permutation(len(images), dataset.split_seed, _CALIBRATION)[:CALIBRATION_IMAGES])
     return normalise(images[chosen.to(images.device)], dataset.mean, dataset.std)
 
 
-def permutation(count: int, *seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The numbers 0 to count - 1 in an order that follows from the seed alone.
+def permutation(count: int, seed: int, purpose: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The numbers 0 to count - 1 in an order that follows from the seed and what it is for, and nothing else.
 
     Sorting raw uniform numbers, since numpy may change how `Generator.permutation` draws from one version to the next.
     """
-    return np.argsort(np.random.default_rng(seed).random(count), kind="stable")
+    return np.argsort(np.random.default_rng([seed, purpose]).random(count), kind="stable")
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -141,7 +165,7 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     count = images[:, 0].numel()
     total = torch.zeros(images.shape[1], dtype=torch.int64)
     squares = torch.zeros_like(total)
-    for part in images.split(1024):  # the squares take eight times the memory of the images
+    for part in torch.split(images, 1024):  # the squares take eight times the memory of the images
         total += part.sum(dim=(0, 2, 3))
         squares += part.to(torch.int32).square_().sum(dim=(0, 2, 3))
     mean = total.double() / count

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import statistics
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lemonade.data.arrays import LARGEST_DEFAULT_SIDE
 from lemonade.data.base import SMALLEST_SIDE, Progress
@@ -25,7 +24,7 @@ _ORIENTATION = 0x0112  # EXIF tag
 Opener = Callable[[int], Image.Image]
 
 
-def file_opener(files: Sequence[Path]) -> Opener:
+def file_opener(files: Sequence[str]) -> Opener:
     """An opener for image files."""
     return lambda position: Image.open(files[position])
 
@@ -96,30 +95,28 @@ def decode(
     return pixels, dict(sorted(failures.items()))
 
 
-def unreadable_note(where: str, names: Sequence[str], failures: dict[int, str], skip: bool) -> str:
-    """What to tell about images that could not be read; empty if there are none.
+def check_failures(where: str, names: Sequence[str], failures: Mapping[int, str], skip: bool) -> None:
+    """Stop for images that could not be read.
 
     Args:
-        where: What an error begins with.
+        where: What the error begins with.
         names: Of all images, those that could be read too.
         failures: Reasons by position.
-        skip: Leave them out instead of stopping.
+        skip: Go on without them, unless none could be read.
 
     Raises:
-        LemonadeError: if there are any and they are not to be skipped, or if none can be read.
+        LemonadeError: naming the first ten, with reasons.
     """
-    if not failures:
-        return ""
+    if not failures or (skip and len(failures) < len(names)):
+        return
     named = ", ".join(f"{names[position]} ({reason})" for position, reason in list(failures.items())[:_NAMED])
     more = f" and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
     if len(failures) == len(names):
-        raise LemonadeError(f"{where}: none of the {len(names)} images can be read: {named}{more}.")
-    if not skip:
-        raise LemonadeError(
-            f"{where}: {len(failures)} of {len(names)} images cannot be read: {named}{more}. "
-            "Repair or remove them, or leave them out with --skip-unreadable."
-        )
-    return f"{len(failures)} unreadable image{'s' if len(failures) > 1 else ''} left out: {named}{more}"
+        raise LemonadeError(f"{where}: none of the {len(names)} images can be read: {named}{more}. Replace them.")
+    raise LemonadeError(
+        f"{where}: {len(failures)} of {len(names)} images cannot be read: {named}{more}. "
+        "Repair or remove them, or leave them out with --skip-unreadable."
+    )
 
 
 def to_array(image: Image.Image, side: int, grey: bool = False) -> Array:
@@ -173,11 +170,11 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _reason(error: Exception) -> str:
     """Why an image could not be read, in a few words."""
-    if isinstance(error, PermissionError):
-        return "permission denied"
+    if isinstance(error, OSError) and error.strerror:  # the system's own words; all else names the file again
+        return error.strerror.lower()
     if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
         return f"more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels"
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "empty or not an image"
     text = str(error) or type(error).__name__
     return text.splitlines()[0][:80]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
-from lemonade.config import DataSettings
 from lemonade.data.arrays import Arrays, ArraySource
-from lemonade.data.base import Progress, Split
+from lemonade.data.base import Request, Split
 
 
-def _read(name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Arrays:
+def _read(request: Request) -> Arrays:
     from sklearn.datasets import load_digits  # takes a second, which other data sets need not pay
 
     digits = load_digits()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from lemonade.config import DataSettings
 from lemonade.data.arrays import Array, Arrays, ArraySource, check_images, check_labels, check_numbering
-from lemonade.data.base import Progress, Split
+from lemonade.data.base import Request, Split
 from lemonade.errors import LemonadeError
 
 # Names of a part's images and labels; the first pair found counts.
@@ -22,7 +23,8 @@ _TEST = (("test_images", "test_labels"), ("x_test", "y_test"))
 _UNREADABLE = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
-def _read(name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Arrays:
+def _read(request: Request) -> Arrays:
+    name = request.name
     with _open(name) as file:
         keys = _find(file, _TRAIN)
         if keys is None:
@@ -46,8 +48,9 @@ def _read(name: str, settings: DataSettings, cache: Path | None, progress: Progr
     return Arrays(train, classes, validation=validation, test_images=test_images)
 
 
-def _read_test(name: str, settings: DataSettings, cache: Path | None, progress: Progress | None) -> Split:
-    train = _read(name, settings, cache, progress)
+def _read_test(request: Request) -> Split:
+    name = request.name
+    train = _read(request)
     with _open(name) as file:
         keys = _find(file, _TEST)
         assert keys is not None  # called only where there is a test part
@@ -56,16 +59,22 @@ def _read_test(name: str, settings: DataSettings, cache: Path | None, progress: 
     return test
 
 
-def _open(name: str) -> NpzFile:
+@contextlib.contextmanager
+def _open(name: str) -> Iterator[NpzFile]:
     try:
-        file = np.load(Path(name).expanduser(), allow_pickle=False)
-    except PermissionError:
-        raise LemonadeError(f"{name}: permission to read it is denied. Change its permissions.") from None
-    except _UNREADABLE:
-        raise LemonadeError(f"{name}: not a readable .npz file; it is damaged or of another format.") from None
-    if not isinstance(file, NpzFile):
-        raise LemonadeError(f"{name}: expected an .npz file with 'images' and 'labels', got a single array.")
-    return file
+        stream = Path(name).expanduser().open("rb")
+    except OSError as error:
+        raise LemonadeError(f"{name}: cannot be read ({error.strerror or error}).") from None
+    with stream:  # NumPy leaves a damaged file open if it is to open it itself
+        try:
+            file = np.load(stream, allow_pickle=False)
+        except _UNREADABLE:
+            raise LemonadeError(
+                f"{name}: not a readable .npz file; it is damaged or of another format. Write it with numpy.savez."
+            ) from None
+        if not isinstance(file, NpzFile):
+            raise LemonadeError(f"{name}: expected an .npz file with 'images' and 'labels', got a single array.")
+        yield file
 
 
 def _find(file: NpzFile, pairs: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
@@ -81,7 +90,7 @@ def _read_array(name: str, file: NpzFile, key: str) -> Array:
                 f"{name}: {key} is an array of Python objects, which are never loaded from a file. "
                 "Store numbers: all images of one shape, labels as integers, classes as strings."
             ) from None
-        raise LemonadeError(f"{name}: {key} cannot be read; the file is damaged or cut off.") from None
+        raise LemonadeError(f"{name}: {key} cannot be read; the file is damaged or cut off. Write it anew.") from None
     return array
 
 

@@ -121,7 +121,7 @@ def _allocate(counts: Integers, total: int, reserve: int) -> Integers:
     """How many of each class to draw: in proportion, largest remainders first, within 1 and count - `reserve`."""
     quota = counts * (total / counts.sum())
     most = counts - reserve
-    given = np.clip(np.floor(quota).astype(np.int64), 1, most)
+    given: Integers = np.clip(np.floor(quota).astype(np.int64), 1, most)
     while (missing := total - int(given.sum())) != 0:
         movable = given < most if missing > 0 else given > 1
         if not movable.any():

@@ -1,0 +1,124 @@
+"""What lies in a folder of images per class. Nothing is opened here, only listed.
+
+Understood are ``DIR/<class>/...`` and ``DIR/train/<class>/...`` with optional ``test/`` and ``val/`` (also ``valid/``,
+``validation/``) beside it. Folders inside a class belong to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lemonade.errors import LemonadeError
+
+EXTENSIONS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif"),
+    *(".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+)
+_PARTS = {"train": "train", "test": "test", "val": "val", "valid": "val", "validation": "val"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image file: its path from the data set's folder, with forward slashes, and its label."""
+
+    path: str
+    label: int
+
+
+@dataclass
+class Listing:
+    """What was found in a folder: images by part (``train``, ``val``, ``test``), sorted by path, and what else."""
+
+    root: Path
+    classes: tuple[str, ...] = ()
+    parts: dict[str, list[Image]] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    hidden: int = 0
+    other: int = 0
+
+
+def list_folder(name: str) -> Listing:
+    """List the images of a folder, without opening any.
+
+    Raises:
+        LemonadeError: if there are no classes, the parts have different classes, or a folder may not be read.
+    """
+    root = Path(name).expanduser()
+    listing = Listing(root)
+    try:
+        folders = _subfolders(root)
+        parts = {folder.name.lower(): folder for folder in folders if folder.name.lower() in _PARTS}
+        known = {_PARTS[part]: folder for part, folder in parts.items() if _subfolders(folder)}
+        if len(known) < sum(bool(_subfolders(folder)) for folder in parts.values()):
+            raise LemonadeError(f"{name}: more than one folder for validation ({', '.join(parts)}). Keep one.")
+        if "train" in known:
+            listing.ignored = [folder.name for folder in folders if folder not in known.values()]
+            _list_parts(name, known, listing)
+        elif known:
+            found = f"{next(iter(known.values())).name}/"
+            raise LemonadeError(f"{name}: there is {found} but no train/ with class folders. Add or rename one.")
+        elif not folders:
+            raise LemonadeError(f"{name}: expected a folder for each class with its images inside, found no folders.")
+        else:
+            listing.classes = tuple(folder.name for folder in folders)
+            listing.parts["train"] = list(_list_classes(root, root, listing))
+    except OSError as error:
+        raise LemonadeError(f"{error.filename or name}: cannot be read ({error.strerror or error}).") from None
+    return listing
+
+
+def _list_parts(name: str, folders: dict[str, Path], listing: Listing) -> None:
+    classes = {part: tuple(folder.name for folder in _subfolders(path)) for part, path in folders.items()}
+    for part, found in classes.items():
+        if found != classes["train"]:
+            only = [f"'{label}' only in {folders['train'].name}/" for label in classes["train"] if label not in found]
+            only += [f"'{label}' only in {folders[part].name}/" for label in found if label not in classes["train"]]
+            more = f" and {len(only) - 5} more" if len(only) > 5 else ""
+            raise LemonadeError(
+                f"{name}: {folders['train'].name}/ and {folders[part].name}/ have different classes: "
+                f"{', '.join(only[:5])}{more}. Both need the same class folders."
+            )
+    listing.classes = classes["train"]
+    for part, folder in folders.items():
+        listing.parts[part] = list(_list_classes(listing.root, folder, listing))
+
+
+def _list_classes(root: Path, folder: Path, listing: Listing) -> Iterator[Image]:
+    """Images of the class folders inside a folder, in order of class and path; counts what is passed over."""
+    for label, name in enumerate(listing.classes):
+        # strings: `Path` objects cost more than all else that is done with 50,000 files
+        start, prefix = str(folder / name), (folder / name).relative_to(root).as_posix()
+        paths = []
+        seen: set[str] = set()
+        for place, folders, files in os.walk(start, onerror=_fail, followlinks=True):
+            real = os.path.realpath(place)
+            if real in seen:  # a link back to where we have been
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = [inner for inner in folders if not _is_hidden(inner)]
+            for file in files:
+                if _is_hidden(file):
+                    listing.hidden += 1
+                elif not file.lower().endswith(EXTENSIONS):
+                    listing.other += 1
+                else:
+                    paths.append(f"{prefix}{place[len(start) :]}/{file}".replace(os.sep, "/"))
+        yield from (Image(path, label) for path in sorted(paths))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Folders inside a folder that are not hidden, in order of name."""
+    return sorted(path for path in folder.iterdir() if not _is_hidden(path.name) and path.is_dir())
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _fail(error: OSError) -> None:
+    """Make `os.walk` raise what it would pass over."""
+    raise error

@@ -1,0 +1,376 @@
+"""Folders of images: layouts, formats, sizes, and what is said about what cannot be read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lemonade.data.decode
+from lemonade.config import DataSettings
+from lemonade.data import load_dataset, load_test
+from lemonade.data.decode import to_array
+from lemonade.errors import LemonadeError
+
+SETTINGS = DataSettings.model_validate({})
+
+
+def paint(path: Path, level: int = 100, size: tuple[int, int] = (8, 8), mode: str = "L", **options: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = level if mode == "L" else (level, 255 - level, 30)
+    Image.new(mode, size, colour).save(path, **options)
+
+
+def fill(folder: Path, count: int = 5, classes: str = "abc", **options: Any) -> None:
+    for label, name in enumerate(classes):
+        for number in range(count):
+            paint(folder / name / f"{number}.png", 50 * label + number, **options)
+
+
+def levels(split: Any) -> list[int]:
+    return sorted(split.images[:, 0, 0, 0].tolist())
+
+
+def test_classes_are_split_and_their_order_is_that_of_names(tmp_path: Path) -> None:
+    fill(tmp_path)
+    data, test = load_dataset(str(tmp_path), SETTINGS), load_test(str(tmp_path), SETTINGS)
+    assert (len(data.train), len(data.validation), data.test_images, len(test)) == (9, 3, 3, 3)
+    assert data.classes == ("a", "b", "c")
+    assert data.input_shape == (1, 8, 8)
+    assert not data.flip
+    for part in (data.train, data.validation, test):
+        assert (part.images[:, 0, 0, 0] // 50).tolist() == part.labels.tolist()
+    every = [50 * label + number for label in range(3) for number in range(5)]
+    assert sorted(levels(data.train) + levels(data.validation) + levels(test)) == every
+    assert data.notes == ("images brought to 8x8 (the median, at most 64; image_size sets another), grey",)
+
+
+@pytest.mark.parametrize("word", ["val", "valid", "validation", "Val"])
+def test_parts_of_the_users_own(tmp_path: Path, word: str) -> None:
+    fill(tmp_path / "train", 2)
+    fill(tmp_path / word, 3)
+    fill(tmp_path / "test", 4)
+    (tmp_path / "extra").mkdir()
+    data = load_dataset(str(tmp_path), SETTINGS)
+    assert (len(data.train), len(data.validation), data.test_images) == (6, 9, 12)
+    assert len(load_test(str(tmp_path), SETTINGS)) == 12
+    assert "folders beside train/ ignored: extra" in data.notes
+
+
+def test_missing_parts_are_drawn_from_train(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 5)
+    fill(tmp_path / "test", 4)
+    data = load_dataset(str(tmp_path), SETTINGS)
+    assert (len(data.train), len(data.validation), data.test_images) == (12, 3, 12)
+    shutil.move(tmp_path / "test", tmp_path / "val")
+    data = load_dataset(str(tmp_path), DataSettings.model_validate({"validation_most": 6}))
+    assert (len(data.train), len(data.validation), data.test_images) == (12, 6, 3)
+    assert "validation: 6 of the 12 images given" in data.notes
+
+
+def test_test_images_are_listed_but_never_opened(tmp_path: Path) -> None:
+    fill(tmp_path / "train")
+    for name in "abc":
+        (tmp_path / "test" / name).mkdir(parents=True)
+        (tmp_path / "test" / name / "0.png").write_bytes(b"no image")
+    assert load_dataset(str(tmp_path), SETTINGS).test_images == 3
+    with pytest.raises(LemonadeError, match="none of the 3 images can be read"):
+        load_test(str(tmp_path), SETTINGS)
+
+
+def test_images_in_no_split_but_test_are_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, 10)
+    opened: list[str] = []
+    original = Image.open
+
+    def spy(path: str) -> Image.Image:
+        opened.append(path)
+        return original(path)
+
+    monkeypatch.setattr(lemonade.data.decode.Image, "open", spy)
+    data = load_dataset(str(tmp_path), SETTINGS)
+    assert len(set(opened)) == len(data.train) + len(data.validation) == 24
+
+
+def test_the_order_of_the_file_system_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, 6)
+    (tmp_path / "a" / "deep").mkdir()
+    paint(tmp_path / "a" / "deep" / "x.png", 40)
+    first = load_dataset(str(tmp_path), SETTINGS)
+    scandir, iterdir = os.scandir, Path.iterdir
+
+    class Reversed:
+        def __init__(self, path: str) -> None:
+            with scandir(path) as entries:
+                self.entries = iter(list(entries)[::-1])
+
+        def __enter__(self) -> Iterator[Any]:
+            return self.entries
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def __iter__(self) -> Iterator[Any]:
+            return self.entries
+
+        def __next__(self) -> Any:
+            return next(self.entries)
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(os, "scandir", Reversed)
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter(list(iterdir(self))[::-1]))
+    second = load_dataset(str(tmp_path), SETTINGS)
+    assert first.split_hash == second.split_hash
+    assert first.train.images.equal(second.train.images)
+    assert first.validation.labels.equal(second.validation.labels)
+
+
+def test_a_copy_has_the_same_hash_and_a_changed_one_has_not(tmp_path: Path) -> None:
+    fill(tmp_path / "one")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    hashes = [load_dataset(str(tmp_path / name), SETTINGS).split_hash for name in ("one", "two")]
+    assert hashes[0] == hashes[1]
+    paint(tmp_path / "two" / "a" / "more.png")
+    assert load_dataset(str(tmp_path / "two"), SETTINGS).split_hash != hashes[0]
+
+
+def test_hidden_and_other_files_are_counted_and_extensions_have_no_case(tmp_path: Path) -> None:
+    fill(tmp_path)
+    paint(tmp_path / "a" / "UPPER.JPG", 10)
+    for name in (".DS_Store", "._0.png", "notes.txt"):
+        (tmp_path / "a" / name).write_bytes(b"x")
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
+    data = load_dataset(str(tmp_path), SETTINGS)
+    assert len(data.train) + len(data.validation) + data.test_images == 16
+    assert data.notes[:2] == ("2 hidden files skipped", "1 file that is no image of a class skipped")
+
+
+def test_unreadable_images_are_named_or_skipped(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 20)
+    fill(tmp_path / "test", 1)
+    bad = tmp_path / "train" / "b"
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
+    Image.fromarray(noise).save(bad / "1.png")
+    (bad / "1.png").write_bytes((bad / "1.png").read_bytes()[:600])
+    (bad / "0.png").write_bytes(b"")
+    paint(bad / "2.png", size=(3, 9))
+    (bad / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(
+        LemonadeError,
+        match=r"4 of 61 images cannot be read: .*train/b/0\.png \(empty or not an image\).* "
+        r"Repair or remove them, or leave them out with --skip-unreadable\.",
+    ) as error:
+        load_dataset(str(tmp_path), SETTINGS)
+    assert "train/b/2.png (3x9 pixels, at least 4 a side are needed)" in str(error.value)
+    assert "train/b/gone.png (no such file or directory)" in str(error.value)
+    data = load_dataset(str(tmp_path), DataSettings.model_validate({"skip_unreadable": True}))
+    assert len(data.train) + len(data.validation) == 57
+    assert (data.train.images[:, 0, 0, 0] // 50).tolist() == data.train.labels.tolist()
+    assert (data.validation.images[:, 0, 0, 0] // 50).tolist() == data.validation.labels.tolist()
+    assert data.notes[0].startswith("4 unreadable images left out: ")
+
+
+def test_only_ten_unreadable_images_are_named(tmp_path: Path) -> None:
+    fill(tmp_path, 20)
+    for path in (tmp_path / "a").iterdir():
+        path.write_bytes(b"junk")
+    with pytest.raises(LemonadeError, match=r"and 6 more\. Repair") as error:
+        load_dataset(str(tmp_path), SETTINGS)
+    assert str(error.value).count(".png") == 10
+    with pytest.raises(LemonadeError, match="class 'a' has no images; at least 1 is needed for training"):
+        load_dataset(str(tmp_path), DataSettings.model_validate({"skip_unreadable": True}))
+
+
+def test_an_image_of_too_many_pixels_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "train")
+    fill(tmp_path / "test", 1)
+    paint(tmp_path / "train" / "a" / "huge.png", size=(40, 40))
+    paint(tmp_path / "train" / "a" / "vast.png", size=(90, 90))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(LemonadeError, match=r"a/huge\.png \(more than 1,000 pixels\).*a/vast\.png \(more than 1,000"):
+        load_dataset(str(tmp_path), SETTINGS)
+
+
+def test_folders_that_are_no_data_set(tmp_path: Path) -> None:
+    def refused(message: str) -> None:
+        with pytest.raises(LemonadeError, match=message) as error:
+            load_dataset(str(tmp_path), SETTINGS)
+        assert str(error.value).startswith(str(tmp_path))
+        assert "\n" not in str(error.value)
+
+    refused("expected a folder for each class with its images inside, found no folders")
+    fill(tmp_path, classes="a")
+    refused(r"at least 2 classes are needed, got 1 \(a\)")
+    (tmp_path / "empty").mkdir()
+    refused("class 'empty' has no images; at least 3 are needed for training, validation and test")
+    paint(tmp_path / "empty" / "0.png")
+    refused("class 'empty' has 1 image; at least 3 are needed")
+    fill(tmp_path / "test", classes="ab")
+    refused(r"there is test/ but no train/ with class folders")
+    fill(tmp_path / "train", classes="ac")
+    refused(r"train/ and test/ have different classes: 'c' only in train/, 'b' only in test/")
+    shutil.rmtree(tmp_path / "test" / "b")
+    (tmp_path / "test" / "c").mkdir()
+    refused(r"class 'c' has no images; at least 1 is needed for test")
+    fill(tmp_path / "val", classes="ac")
+    fill(tmp_path / "valid", classes="ac")
+    refused("more than one folder for validation")
+
+
+def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path)
+    scandir = os.scandir
+
+    def deny(path: str) -> Any:  # the tests may run as root, whom no permission stops
+        if str(path).endswith("b"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", deny)
+    with pytest.raises(LemonadeError, match=r"b: cannot be read \(Permission denied\)"):
+        load_dataset(str(tmp_path), SETTINGS)
+
+
+def test_one_coloured_image_makes_all_rgb(tmp_path: Path) -> None:
+    fill(tmp_path / "train")
+    fill(tmp_path / "test", 1)
+    for number in range(5):  # grey in all but name
+        grey = (number * 9,) * 3
+        Image.new("RGB", (8, 8), grey).save(tmp_path / "train" / "a" / f"{number}.png")
+    assert load_dataset(str(tmp_path), SETTINGS).input_shape == (1, 8, 8)
+    paint(tmp_path / "test" / "a" / "colour.png", mode="RGB")
+    assert load_test(str(tmp_path), SETTINGS).images.shape == (4, 1, 8, 8)  # as in training, whatever test looks like
+    paint(tmp_path / "train" / "a" / "colour.png", mode="RGB")
+    assert load_dataset(str(tmp_path), SETTINGS).input_shape == (3, 8, 8)
+    assert load_test(str(tmp_path), SETTINGS).images.shape == (4, 3, 8, 8)
+
+
+def test_the_default_size_is_the_median_up_to_64(tmp_path: Path) -> None:
+    for number, side in enumerate((10, 20, 20, 30, 200)):
+        for name in "ab":
+            paint(tmp_path / "train" / name / f"{number}.png", size=(side, side + 5))
+    fill(tmp_path / "val", classes="ab")
+    fill(tmp_path / "test", classes="ab")
+    assert load_dataset(str(tmp_path), DataSettings.model_validate({"flip": True})).flip
+    shutil.rmtree(tmp_path / "val")
+    assert load_dataset(str(tmp_path), SETTINGS).input_shape == (1, 20, 20)
+    assert load_dataset(str(tmp_path), DataSettings.model_validate({"image_size": 12})).input_shape == (1, 12, 12)
+    large = tmp_path / "large"
+    fill(large, size=(100, 90))
+    assert load_dataset(str(large), SETTINGS).input_shape == (1, 64, 64)
+
+
+def test_the_cache_saves_decoding_and_notices_changes(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "images", tmp_path / "cache"
+    fill(folder / "train")
+    fill(folder / "test", 1)
+    (folder / "train" / "a" / "bad.png").write_bytes(b"junk")
+    options = DataSettings.model_validate({"skip_unreadable": True, "image_size": 8})
+    plain = load_dataset(str(folder), options)
+    seen: list[tuple[int, int]] = []
+    first = load_dataset(str(folder), options, cache, lambda done, total: seen.append((done, total)))
+    assert seen == [(16, 16)]
+    seen.clear()
+    again = load_dataset(str(folder), options, cache, lambda done, total: seen.append((done, total)))
+    assert seen == []
+    for other in (first, again):
+        assert plain.train.images.equal(other.train.images)
+        assert plain.validation.labels.equal(other.validation.labels)
+        assert plain.notes == other.notes
+    again.train.images[:] = 7  # a mapped image may be written to without changing the cache
+    assert load_dataset(str(folder), options, cache).train.images.equal(plain.train.images)
+    paint(folder / "train" / "c" / "0.png", 250)
+    load_dataset(str(folder), options, cache, lambda done, total: seen.append((done, total)))
+    assert seen
+
+
+def test_a_damaged_or_unwritable_cache_does_not_matter(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "images", tmp_path / "cache"
+    fill(folder)
+    plain = load_dataset(str(folder), SETTINGS, cache)
+    (stored,) = cache.glob("*/images.npy")
+    stored.write_bytes(stored.read_bytes()[:100])
+    assert load_dataset(str(folder), SETTINGS, cache).train.images.equal(plain.train.images)
+    (tmp_path / "file").write_text("in the way")
+    assert load_dataset(str(folder), SETTINGS, tmp_path / "file").train.images.equal(plain.train.images)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp")] == []
+
+
+# --- single images -------------------------------------------------------------------------------------------------
+
+
+def reopened(image: Image.Image, path: Path, **options: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    image.save(path, **options)
+    with Image.open(path) as opened:
+        return to_array(opened, 8)
+
+
+def test_modes_become_grey_or_rgb(tmp_path: Path) -> None:
+    png = tmp_path / "image.png"
+    grey = reopened(Image.new("L", (8, 8), 77), png)
+    assert grey.shape == (1, 8, 8)
+    assert (grey == 77).all()
+    assert (reopened(Image.fromarray(np.full((8, 8), 51400, np.uint16)), png) == 200).all()  # 16 bit: 200 * 257
+    assert (reopened(Image.new("1", (8, 8), 1), png) == 255).all()
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 10, 20, 30])
+    assert reopened(palette, png)[:, 0, 0].tolist() == [10, 20, 30]
+    assert reopened(palette, png, transparency=1)[:, 0, 0].tolist() == [255, 255, 255]
+    half = reopened(Image.new("RGBA", (8, 8), (0, 100, 200, 128)), png)[:, 0, 0]
+    assert np.abs(half.astype(int) - [127, 177, 227]).max() <= 1
+    assert reopened(Image.new("LA", (8, 8), (0, 0)), png)[:, 0, 0].tolist() == [255, 255, 255]
+    keyed = reopened(Image.new("RGB", (8, 8), (1, 2, 3)), png, transparency=(1, 2, 3))
+    assert keyed[:, 0, 0].tolist() == [255, 255, 255]
+    cmyk = reopened(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), tmp_path / "image.jpg", quality=100)
+    assert np.abs(cmyk[:, 0, 0].astype(int) - [255, 0, 0]).max() <= 8
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="floating point numbers; save it with 8 or 16 bits"):
+        reopened(Image.fromarray(np.ones((8, 8), np.float32)), tmp_path / "image.tif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_cameras_orientation_is_respected(tmp_path: Path, orientation: int) -> None:
+    upright = np.zeros((32, 32), np.uint8)
+    upright[:16, :16], upright[:16, 16:] = 240, 120  # bright top left, grey top right, black bottom
+    # how the camera stores what is upright, by the tag it writes (EXIF 2.3, 4.6.4)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    array = reopened(Image.fromarray(np.ascontiguousarray(stored)), tmp_path / "image.jpg", exif=exif, quality=95)
+    corners = array[0, [1, 1, 6, 6], [1, 6, 1, 6]].astype(int)
+    assert np.abs(corners - [240, 120, 0, 0]).max() < 12
+
+
+@pytest.mark.parametrize("size", [(200, 100), (100, 200), (9, 31), (50, 40), (8, 8)])
+def test_the_short_side_is_resized_and_the_centre_cut_out(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    ramp = np.zeros((height, width, 3), np.uint8)
+    ramp[..., 0] = np.linspace(0, 255, width)[None]
+    ramp[..., 1] = np.linspace(0, 255, height)[:, None]
+    array = reopened(Image.fromarray(ramp), tmp_path / "image.png").astype(float)
+    assert array.shape == (3, 8, 8)
+    # the ramp seen through the centre: its middle stays in the middle, its span shrinks with the part cut away
+    assert abs(array[:2].mean() - 127.5) < 2
+    short = min(size)
+    for channel, length in ((0, width), (1, height)):
+        line = array[channel].mean(0 if channel == 0 else 1)
+        assert (np.diff(line) > 0).all()
+        assert line[-1] - line[0] == pytest.approx(255 * short / (length - 1) * 7 / 8, rel=0.1)
