@@ -1,0 +1,10 @@
+"""Profiles of hypothesis: a stable one for every run, a deep one for `pytest --hypothesis-profile=deep`."""
+
+from hypothesis import HealthCheck, settings
+
+_SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+settings.register_profile(
+    "stable", max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=_SLOW_TO_DRAW
+)
+settings.register_profile("deep", max_examples=1000, deadline=None, suppress_health_check=_SLOW_TO_DRAW)
+settings.load_profile("stable")
