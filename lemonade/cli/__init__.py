@@ -1,0 +1,104 @@
+"""The command line: one verb a file, each a thin layer over the Python side.
+
+Importing this package imports neither torch nor anything else that takes seconds: `lemonade search` has to answer
+at once, and the verbs that only read a run folder never need it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from lemonade import __version__
+from lemonade.cli import doctor, front, lineage, resume, search, show, status
+from lemonade.errors import LemonadeError
+from lemonade.reporting.screen import allow_any_encoding
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="lemonade",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="A first run: [cyan]lemonade search --time 60s[/cyan]",
+)
+
+
+def _flowing(text: str) -> str:
+    """Help text whose paragraphs flow: typer keeps the line ends of a docstring."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join([" ".join(paragraph.split()) for paragraph in paragraphs])
+
+
+SEARCHING, READING, CHECKING = "Search", "Look at a run", "This machine"
+for panel, name, verb in (
+    (SEARCHING, "search", search.search),
+    (SEARCHING, "resume", resume.resume),
+    (READING, "status", status.status),
+    (READING, "front", front.front),
+    (READING, "show", show.show),
+    (READING, "lineage", lineage.lineage),
+    (CHECKING, "doctor", doctor.doctor),
+):
+    app.command(name, rich_help_panel=panel, help=_flowing(verb.__doc__ or ""))(verb)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lemonade {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", metavar=" ", is_eager=True, callback=_print_version, help="Print the version.")
+]
+ABOUT = """Evolve a front of neural networks: from tiny to accurate, each child starting with its parent's weights.
+
+A run searches until its budget is used up and leaves a folder under runs/. Its front is the set of networks of which
+none is beaten by another in all objectives: pick the one that fits."""
+
+
+@app.callback(help=_flowing(ABOUT))
+def common(version: Version = False) -> None:
+    """What comes before the verb."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the `lemonade` command; ends the process with one of the exit codes 0, 1, 2, 3 or 130."""
+    allow_any_encoding()
+    verbose = bool(os.environ.get("LEMONADE_DEBUG")) or "--verbose" in (arguments or sys.argv)
+    try:
+        app(args=arguments, prog_name="lemonade")
+    except LemonadeError as error:
+        _fail(str(error), verbose)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        _silence()
+    except Exception as error:  # the last wall before a person: whatever it is, they get a line and a way to say more
+        text = " ".join(str(error).split()) or "no message"
+        _fail(
+            f"{type(error).__name__}: {text[:300]} (unexpected; LEMONADE_DEBUG=1 or --verbose shows the traceback)",
+            verbose,
+        )
+
+
+def _fail(message: str, verbose: bool) -> None:
+    if verbose:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _silence() -> None:
+    # whoever read our output has gone; the interpreter would complain when it flushes at exit
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)

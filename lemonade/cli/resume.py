@@ -1,0 +1,25 @@
+"""`lemonade resume`: go on with a run that was stopped, or give a finished one more budget."""
+
+from __future__ import annotations
+
+import typer
+
+from lemonade.cli import options, running
+from lemonade.config import BudgetSettings, make_config
+
+
+def resume(
+    run: options.RunFolder,
+    evaluations: options.Evaluations = None,
+    examples: options.Examples = None,
+    time: options.Time = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Go on with a run.
+
+    A budget given here is the new total, what the run has used so far included; without one the run's own goes on.
+    """
+    settings = {"evaluations": evaluations, "examples": examples, "time": time}
+    budget: BudgetSettings | None = make_config(settings=settings).budget if any(settings.values()) else None
+    raise typer.Exit(running.go_on(run, budget, quiet))

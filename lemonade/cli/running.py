@@ -1,0 +1,189 @@
+"""What `search` and `resume` share: the panel, Ctrl-C, and what is printed and written at the end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from lemonade import __version__
+from lemonade.cli import common
+from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config
+from lemonade.history import Run
+from lemonade.reporting import numbers, screen, tables
+from lemonade.reporting.panel import Listener, Panel, listener
+from lemonade.run import Stop, resume_search, run_search
+from lemonade.types import Progress
+
+STOPPED_EARLY = 3
+MEMBERS_SHOWN = 8
+LOADING = "loading torch and the images ..."
+
+Work = Callable[[Callable[[Progress], None], Stop], Run]
+
+
+def start(config: Config, folder: Path, quiet: bool) -> int:
+    """Run a search and return the exit code."""
+    console = screen.console()
+    shown = common.short_path(folder)
+    if not quiet:
+        console.print(
+            Text(f"lemonade {__version__} · {config.dataset} · method {config.method} · seed {config.seed} · {shown}")
+        )
+        console.print(Text(f"Objectives: {', '.join(config.objectives)} · budget {budget_text(config.budget)}"))
+
+    return _carry_out(console, folder, lambda on_event, stop: run_search(config, folder, on_event, stop), quiet)
+
+
+def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool) -> int:
+    """Resume a run and return the exit code."""
+    console = screen.console()
+    shown = common.short_path(folder)
+    before = Run.load(folder)
+    if before.finished and budget is None:
+        if not quiet:
+            used = (
+                f"{numbers.quantity(before.spent.evaluations, 'evaluation')}, {numbers.duration(before.spent.seconds)}"
+            )
+            console.print(Text(f"{shown} is finished: its budget is used up ({used}). Nothing was trained."))
+            _suggest_more(console, shown, before)
+        return 0
+    if not quiet:
+        console.print(Text(f"lemonade {__version__} · resuming {shown} · {before.config.dataset}"))
+        console.print(Text(f"Budget in all: {budget_text(budget or before.config.budget)}"))
+
+    return _carry_out(console, folder, lambda on_event, stop: resume_search(folder, budget, on_event, stop), quiet)
+
+
+def _carry_out(console: Console, folder: Path, work: Work, quiet: bool) -> int:
+    shown, stop = common.short_path(folder), Stop()
+    with listener(console, quiet) as panel, _interrupts(stop):
+        _announce(console, panel, quiet)
+
+        def on_event(progress: Progress) -> None:
+            if progress.kind == "start" and not quiet:
+                for sentence in data_sentences(Run.load(folder)):
+                    console.print(Text(sentence))
+            panel(progress)
+
+        run = work(on_event, stop)
+    written = _write_picture(run)
+    if not quiet:
+        _conclude(console, run, shown, written)
+    return 0 if run.finished else STOPPED_EARLY
+
+
+def _announce(console: Console, panel: Listener, quiet: bool) -> None:
+    if isinstance(panel, Panel):
+        panel.waiting(LOADING)
+    elif not quiet:
+        console.print(Text(LOADING))
+    console.file.flush()
+
+
+@contextmanager
+def _interrupts(stop: Stop) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM lets running children finish, the second gives them up, the third breaks off."""
+
+    def handle(number: int, frame: object) -> None:
+        stop.requests += 1
+        if stop.requests > 2:  # the search has been asked twice and has not come back: no more waiting
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def data_sentences(run: Run) -> list[str]:
+    """What the images are and how they are split; then whatever reading them brought up."""
+    facts = run.facts
+    channels, height, width = facts["input_shape"]
+    total = numbers.count(facts["train"] + facts["validation"] + facts["test"])
+    sentence = (
+        f"{facts['name']}: {total} images {height}x{width}x{channels}, {len(facts['classes'])} classes"
+        f" · {numbers.count(facts['train'])} train, {numbers.count(facts['validation'])} validation,"
+        f" {numbers.count(facts['test'])} test (kept shut)"
+    )
+    return [sentence, *facts.get("notes", ())]
+
+
+def _write_picture(run: Run) -> list[str]:
+    """Draw the front into the run folder; that fails no search whose results are safe."""
+    from lemonade.reporting.picture import save_picture
+
+    try:
+        return ["front.png"] if save_picture(run, run.folder / "front.png") else []
+    except OSError as error:
+        print(f"warning: front.png could not be written ({error.strerror or error}).", file=sys.stderr)
+        return []
+
+
+def _conclude(console: Console, run: Run, shown: Path, written: list[str]) -> None:
+    members = list(run.front.members)
+    if not members:
+        console.print(Text(f"No child has been trained yet in {shown}, so its front is empty."))
+    else:
+        console.print()
+        console.print(Text(f"Front of {shown}: {tables.headline(run)}"))
+        console.print(tables.front_table(run, members, console, MEMBERS_SHOWN, run.front.knee))
+        hidden = len(members) - MEMBERS_SHOWN
+        if hidden > 0:
+            console.print(Text(f"  ... {hidden} more: {common.command('front', shown)}", style="quiet"))
+        console.print(tables.paragraph(tables.front_notes(run, members, run.front.knee)))
+    files = [*written, *([name for name in ("front.csv",) if (run.folder / name).is_file()])]
+    if files:
+        console.print(Text(f"Written in {shown}: {', '.join(files)}"))
+    if not run.finished:
+        console.print(Text("Stopped before the budget was used up; everything so far is saved."))
+    _suggest(console, run, shown)
+
+
+def _suggest(console: Console, run: Run, shown: Path) -> None:
+    if not run.finished:
+        common.print_next(console, [(("resume", shown), "go on from here")])
+        return
+    knee = run.front.knee
+    steps: list[tuple[tuple[str | Path, ...], str]] = []
+    if knee is not None:
+        steps.append((("show", shown, knee.id), "what this network looks like"))
+    common.print_next(console, [*steps, _more(run, shown)])
+
+
+def _suggest_more(console: Console, shown: Path, run: Run) -> None:
+    common.print_next(console, [(("front", shown), "its front"), _more(run, shown)])
+
+
+def _more(run: Run, shown: Path) -> tuple[tuple[str | Path, ...], str]:
+    """The command that gives a run more budget, of the kind that it had: totals, so at least twice what was used."""
+    budget, spent = run.config.budget, run.spent
+    if budget.evaluations:
+        option = ("--evaluations", str(2 * max(budget.evaluations, spent.evaluations)))
+    elif budget.examples:
+        option = ("--examples", str(2 * max(budget.examples, spent.examples)))
+    else:
+        minutes = max(1, round(2 * max(budget.time or DEFAULT_SECONDS, spent.seconds) / 60))
+        option = ("--time", f"{minutes}m")
+    return ("resume", shown, *option), "go on from here (the budget is the new total)"
+
+
+def budget_text(budget: BudgetSettings) -> str:
+    """A budget in words, the default one named as such."""
+    parts = []
+    if budget.evaluations:
+        parts.append(numbers.quantity(budget.evaluations, "evaluation"))
+    if budget.examples:
+        parts.append(f"{numbers.count(budget.examples)} examples")
+    if budget.time:
+        parts.append(numbers.duration(budget.time))
+    if not parts:
+        return f"{numbers.duration(DEFAULT_SECONDS)} (none was given)"
+    return " or ".join(parts) + (", whichever is reached first" if len(parts) > 1 else "")

@@ -1,0 +1,88 @@
+"""`lemonade search`: start a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.text import Text
+
+from lemonade.cli import common, options, running
+from lemonade.config import Config, make_config, parse_assignment, parse_limits
+from lemonade.reporting import screen
+from lemonade.run import free_folder
+from lemonade.store import RunStore
+
+
+def search(
+    config: options.ConfigFile = None,
+    dataset: options.Dataset = None,
+    space: options.Space = None,
+    method: options.Method = None,
+    objectives: options.Objectives = None,
+    limit: options.Limit = None,
+    evaluations: options.Evaluations = None,
+    examples: options.Examples = None,
+    time: options.Time = None,
+    child_examples: options.ChildExamples = None,
+    inherit: options.Inherit = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    workers: options.Workers = None,
+    assignments: options.Assignments = None,
+    plugin: options.Plugins = None,
+    image_size: options.ImageSize = None,
+    flip: options.Flip = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    out: options.Out = None,
+    dry_run: options.DryRun = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Search for networks and print their front.
+
+    Every generation proposes children of the front's members, trains the most promising ones and keeps those that no
+    other beats in all objectives. Ctrl-C finishes the children in training and saves; `lemonade resume` goes on.
+    """
+    settings: dict[str, Any] = dict(parse_assignment(text) for text in assignments or [])
+    settings |= {f"limits.{name}": value for name, value in parse_limits(_split(limit)).items()}
+    settings |= {
+        "dataset": dataset,
+        "space": space,
+        "method": method,
+        "objectives": tuple(_split([objectives])) if objectives is not None else None,
+        "evaluations": evaluations,
+        "examples": examples,
+        "time": time,
+        "child_examples": child_examples,
+        "inherit": inherit,
+        "seed": seed,
+        "device": device,
+        "workers": workers,
+        "plugins": tuple(plugin) if plugin else None,
+        "image_size": image_size,
+        "flip": flip,
+        "skip_unreadable": skip_unreadable or None,
+    }
+    checked = make_config(config, settings)
+    # the run's own checks come later, with torch; a folder that is taken is said at once
+    folder = free_folder(checked) if out is None else out
+    RunStore.check_free(folder)
+    if dry_run:
+        _describe(checked, folder)
+    else:
+        raise typer.Exit(running.start(checked, folder, quiet))
+
+
+def _split(texts: list[str] | None) -> list[str]:
+    return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]
+
+
+def _describe(config: Config, folder: Path) -> None:
+    console = screen.console()
+    from lemonade.run import describe
+
+    for sentence in describe(config):
+        console.print(Text(sentence))
+    console.print(Text(f"The run would be written to {common.short_path(folder)}. Nothing was trained."))

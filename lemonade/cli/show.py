@@ -1,0 +1,128 @@
+"""`lemonade show`: one network, its place on the front and its history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from lemonade.cli import common, options
+from lemonade.reporting import network, numbers, reading, screen, tables
+from morphisms import activation_bytes, flops, params
+from morphisms.cost import node_shares
+
+if TYPE_CHECKING:
+    from lemonade.history import Member, Run
+
+HISTORY_SHOWN = 10
+
+
+def show(run: options.RunFolder, model: options.ModelId, as_json: options.AsJson = False) -> None:
+    """Show one network: its nodes, its place on the front and its ancestors.
+
+    Any candidate of the run can be shown, also one that is not on the front.
+    """
+    from lemonade.history import Run
+
+    loaded = Run.load(run)
+    member = loaded.member(model)
+    if as_json:
+        common.print_json(_document(loaded, member))
+        return
+    console, shown = screen.console(), common.short_path(run)
+    _print_summary(console, loaded, member)
+    console.print()
+    console.print(network.node_table(member.graph))
+    console.print(Text(tables.FLOPS_NOTE, style="quiet"))
+    console.print()
+    _print_place(console, loaded, member)
+    _print_history(console, loaded, member, shown)
+    common.print_next(
+        console,
+        [(("lineage", shown, member.id), "what each ancestor added and cost"), (("front", shown), "all members")],
+    )
+
+
+def _print_summary(console: Console, run: Run, member: Member) -> None:
+    knee = run.front.knee
+    place = "on the front" if reading.on_front(run, member) else "not on the front"
+    place += ", the knee" if knee is not None and knee.id == member.id else ""
+    console.print(Text(f"{member.id} · {place} · {origin(member)}"))
+    graph = member.graph
+    size = (
+        f"{numbers.count(params(graph))} params, {numbers.short(flops(graph))} flops,"
+        f" {numbers.measured('activation_bytes', activation_bytes(graph))} of activations at most,"
+        f" input {network.shape_text(graph.input_shape)}"
+    )
+    console.print(Text(size))
+    errors = [name for name in run.objective_names if numbers.is_error(name) and name in member.values]
+    for name in errors:
+        value = numbers.share(member.values[name], reading.images_of(member))
+        console.print(Text(f"{name} {value}: {tables.between(member, name)}"))
+    others = [name for name in run.objective_names if name not in (*errors, "params", "flops", "activation_bytes")]
+    for name in others:
+        if name in member.values:
+            console.print(Text(f"{name} {numbers.measured(name, member.values[name])}"))
+    evaluation = member.evaluation
+    if evaluation.status.value != "ok":
+        reason = f": {evaluation.message}" if evaluation.message else ""
+        console.print(Text(f"Its training ended as {evaluation.status.value}{reason}", style="warn"))
+
+
+def origin(member: Member) -> str:
+    """Where a candidate comes from: ``"generation 9, from c0097: widen conv3 24 to 36"``."""
+    if member.parent is None:
+        return f"generation {member.generation}, a start network: {member.summary}"
+    return f"generation {member.generation}, from {member.parent}: {member.summary}"
+
+
+def _print_place(console: Console, run: Run, member: Member) -> None:
+    for word, other in network.neighbours(run, member).items():
+        if other is not None:
+            console.print(Text(f"next {word} on the front: {tables.best_sentence(run, other)}"))
+        elif reading.on_front(run, member):
+            console.print(Text(f"next {word} on the front: none", style="quiet"))
+
+
+def _print_history(console: Console, run: Run, member: Member, shown: Path) -> None:
+    chain = list(run.lineage(member.id))
+    console.print(Text("history:"))
+    error = reading.error_name(run)
+    for ancestor in chain[:HISTORY_SHOWN]:
+        value = (
+            f"  {error} {numbers.share(ancestor.values[error], reading.images_of(ancestor))}"
+            if error is not None and error in ancestor.values
+            else ""
+        )
+        console.print(Text(f"  {ancestor.id}  {network.how(ancestor)}{value}"))
+    if len(chain) > HISTORY_SHOWN:
+        rest = numbers.quantity(len(chain) - HISTORY_SHOWN, "older ancestor")
+        console.print(Text(f"  ... {rest}: {common.command('lineage', shown, member.id)}", style="quiet"))
+
+
+def _document(run: Run, member: Member) -> dict[str, Any]:
+    shares = node_shares(member.graph)
+    beside = network.neighbours(run, member)
+    nodes = [
+        {
+            "name": node.name,
+            "op": node.op,
+            "inputs": list(node.inputs),
+            "attrs": dict(node.attrs),
+            "shape": list(member.graph.facts[node.name].shape),
+            "params": member.graph.facts[node.name].params,
+            "flops": member.graph.facts[node.name].flops,
+            "share_of_flops": shares[node.name],
+        }
+        for node in member.graph.nodes
+    ]
+    return {
+        **network.record(member),
+        "on_front": reading.on_front(run, member),
+        "input_shape": list(member.graph.input_shape),
+        "nodes": nodes,
+        "neighbours": {word.replace(" ", "_"): other.id if other else None for word, other in beside.items()},
+        "lineage": [ancestor.id for ancestor in run.lineage(member.id)],
+    }

@@ -1,0 +1,139 @@
+"""The picture of a front: error against each resource, for README, slides and a look in passing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lemonade.reporting import numbers, reading
+from lemonade.types import Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lemonade.history import Run
+
+# Okabe and Ito's palette: told apart with every kind of colour vision, and as greys by their lightness
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8C8C8C"
+INK, PALE = "#222222", "#DDDDDD"
+WIDTH, HEIGHT, DPI = 5.6, 4.4, 150
+UNITS = {
+    "params": "params",
+    "flops": "flops (multiply-adds)",
+    "latency_ms": "latency (ms)",
+    "activation_bytes": "peak activations (bytes)",
+}
+
+
+def save_picture(run: Run, path: Path) -> bool:
+    """Draw the front of a run; False, and nothing written, if there is nothing to draw.
+
+    matplotlib's figure is used by itself: `pyplot` keeps figures alive and picks a window system.
+    """
+    error = reading.error_name(run)
+    resources = reading.resource_names(run)
+    if error is None or not resources or not run.front.members:
+        return False
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH * len(resources), HEIGHT), dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(resources), sharey=True, squeeze=False)[0]
+    for index, (axes, resource) in enumerate(zip(panels, resources, strict=True)):
+        _draw(axes, run, error, resource)
+        if index == 0:
+            axes.set_ylabel(f"{error} on the validation images", color=INK)
+    figure.suptitle(_title(run), fontsize=11, color=INK, x=0.01, ha="left")
+    _legend(figure, panels[0])
+    partial = path.with_name(path.name + ".partial")
+    figure.savefig(partial, format="png")
+    partial.replace(path)
+    return True
+
+
+def _draw(axes: Axes, run: Run, error: str, resource: str) -> None:
+    front, knee = list(run.front.members), run.front.knee
+    others = dominated(run)
+    # a log axis has no 0: a network without a single wrong image is drawn at half an image
+    least = 0.5 / max(1, run.facts["validation"])
+    axes.set_axisbelow(True)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.grid(True, which="major", color=PALE, linewidth=0.6)
+    axes.scatter(
+        [values[resource] for values in others],
+        [max(values[error], least) for values in others],
+        s=14, marker="x", color=GREY, alpha=0.55, linewidths=0.9, label=f"dominated ({len(others)})", zorder=2,
+    )  # fmt: skip
+    steps = lower_envelope([(member.values[resource], max(member.values[error], least)) for member in front])
+    axes.step([x for x, _ in steps], [y for _, y in steps], where="post", color=BLUE, linewidth=1.2, zorder=3)
+    axes.scatter(
+        [member.values[resource] for member in front],
+        [max(member.values[error], least) for member in front],
+        s=34, marker="o", color=BLUE, edgecolors="white", linewidths=0.8, label=f"front ({len(front)})", zorder=4,
+    )  # fmt: skip
+    if knee is not None:
+        x, y = knee.values[resource], max(knee.values[error], least)
+        axes.scatter(
+            [x],
+            [y],
+            s=110,
+            marker="D",
+            color=ORANGE,
+            edgecolors=INK,
+            linewidths=1.0,
+            label=f"knee ({knee.id})",
+            zorder=5,
+        )
+    _scales(axes, resource)
+
+
+def _scales(axes: Axes, resource: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xlabel(UNITS.get(resource, resource), color=INK)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.short(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(colors=INK, labelsize=9)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _legend(figure: Any, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+
+
+def _title(run: Run) -> str:
+    spent = run.spent
+    children = numbers.quantity(spent.evaluations, "child", "children")
+    return f"{Path(run.config.dataset).name}: {children} in {numbers.duration(spent.seconds)}, seed {run.config.seed}"
+
+
+def dominated(run: Run) -> list[Mapping[str, float]]:
+    """Values of the networks that were trained and are not on the front; their graphs are not read."""
+    front = {member.id for member in run.front.members}
+    values = [
+        {**evaluation.values, **run.candidates.record(name)["costs"]}
+        for name, evaluation in run.evaluations.items()
+        if name not in front and evaluation.status is Status.OK
+    ]
+    return [known for known in values if all(math.isfinite(known.get(name, math.nan)) for name in run.objective_names)]
+
+
+def lower_envelope(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points that no other beats in both coordinates, from left to right.
+
+    With three objectives a member may be on the front without being on this line: a third one keeps it there.
+    """
+    kept: list[tuple[float, float]] = []
+    for x, y in sorted(points):
+        if not kept or y < kept[-1][1]:
+            kept.append((x, y))
+    return kept

@@ -1,0 +1,31 @@
+"""What tables and pictures ask a run: which objectives it has, and how many images an error was read on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lemonade.reporting import numbers
+
+if TYPE_CHECKING:
+    from lemonade.history import Member, Run
+
+
+def error_name(run: Run) -> str | None:
+    """The first objective that is an error; None if there is none."""
+    return next((name for name in run.objective_names if numbers.is_error(name)), None)
+
+
+def resource_names(run: Run) -> list[str]:
+    """The objectives that are no error."""
+    return [name for name in run.objective_names if not numbers.is_error(name)]
+
+
+def images_of(member: Member) -> int | None:
+    """Validation images that a network's error was read on; None if it was not trained."""
+    stages = list(member.evaluation.stages.values())
+    return stages[-1].images if stages and stages[-1].images > 0 else None
+
+
+def on_front(run: Run, member: Member) -> bool:
+    """Whether a candidate is a member of the front."""
+    return any(other.id == member.id for other in run.front.members)
