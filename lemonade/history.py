@@ -1,0 +1,281 @@
+"""The read-only handle of a run folder. Reading needs neither torch nor the data set nor the user's plug-ins."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import pydantic
+
+from lemonade.config import BudgetSettings, Config
+from lemonade.errors import LemonadeError
+from lemonade.front import Front
+from lemonade.journal import NAME, Line, read_journal
+from lemonade.members import FrontView, Member
+from lemonade.objectives import Objective, vector
+from lemonade.types import Candidate, Evaluation, Spent, Status
+from morphisms import GraphError, load_graph
+
+__all__ = ["Candidates", "FrontView", "Generation", "Member", "Run"]
+
+INTERRUPTED = "interrupted"
+"""Why a run ended that can go on; with any other reason it is finished."""
+
+
+class Candidates(Mapping[str, Candidate]):
+    """Candidates by id, in order of id; the graph of each is read from its file when it is first asked for."""
+
+    def __init__(self, folder: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Hold the journal's records of a run folder's candidates."""
+        self._folder = folder
+        self._records = records
+        self._made: dict[str, Candidate] = {}
+
+    def __getitem__(self, name: str) -> Candidate:
+        if name not in self._made:
+            self._made[name] = self._make(self._records[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._records
+
+    def record(self, name: str) -> Mapping[str, Any]:
+        """The journal's record: all fields of the candidate but its graph, for whoever does not need that."""
+        return self._records[name]
+
+    def _make(self, record: Mapping[str, Any]) -> Candidate:
+        try:
+            graph = load_graph(self._folder / "graphs" / f"{record['graph']}.json")
+            return Candidate.from_json(_known_fields(Candidate, record), graph)
+        except GraphError as error:
+            raise LemonadeError(f"{error}. Without it candidate {record['id']} cannot be read.") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise LemonadeError(
+                f"{self._folder / NAME}: the record of candidate {record.get('id')} is damaged ({error!r})."
+            ) from None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One generation that came to its end.
+
+    Attributes:
+        number: 0 is the initial population.
+        total: How its proposals fared: proposed, duplicate, over_limit, accepted.
+        operators: The same by operator; a proposal counts under each operator it used.
+        front: Ids of the front at its end.
+        hypervolume: Share of the box that this front dominated.
+        spent: What the run had used at its end.
+    """
+
+    number: int
+    total: Mapping[str, int]
+    operators: Mapping[str, Mapping[str, int]]
+    front: tuple[str, ...]
+    hypervolume: float
+    spent: Spent
+
+    @property
+    def proposed(self) -> int:
+        """Children proposed, duplicates included."""
+        return self.total.get("proposed", 0)
+
+
+class Run:
+    """A run as its folder tells it at the moment of `load`; never changes.
+
+    Attributes:
+        folder: The run folder.
+        config: All settings; the budget is that of the last resume.
+        environment: What the run began on.
+        facts: Of the data set: name, classes, train, validation and test (numbers of images), input_shape, mean, std,
+            split_hash, notes.
+        plugins: SHA-256 of plug-in files by path.
+        objectives: Those in play, with the boxes of the run.
+        candidates: By id, in order of id. A generation is here as a whole or not at all.
+        evaluations: By id, in order of id. Of a generation under way, or one that the budget cut off, some are missing.
+        generations: Those that came to their end.
+        spent: Over all evaluations and all resumes.
+        ended: Why the run stopped (``"budget"``, ``"interrupted"``, ...); empty while it runs or after a crash.
+    """
+
+    def __init__(self, folder: Path, lines: Sequence[Line]) -> None:
+        """Read the lines of a journal; use `load`."""
+        self.folder = folder
+        first = lines[0]
+        self.environment: Mapping[str, Any] = first.get("environment", {})
+        self.plugins: Mapping[str, str] = first.get("plugins", {})
+        try:
+            self.config = Config.model_validate(first["config"])
+            self.facts: Mapping[str, Any] = first["facts"]
+            self.objectives = tuple(Objective.from_json(one) for one in first["objectives"])
+            self._read(lines)
+        except pydantic.ValidationError as error:
+            name = ".".join(map(str, error.errors()[0]["loc"]))
+            raise LemonadeError(
+                f"{folder / NAME}: '{name}' of its config means nothing to this lemonade; it was written by version "
+                f"{self.environment.get('lemonade')}."
+            ) from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise LemonadeError(f"{folder / NAME}: damaged, a line lacks something ({error!r}).") from None
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a run folder, whether its run goes on, was interrupted or is finished.
+
+        Raises:
+            LemonadeError: if it is no run folder, or its journal is damaged or from a newer lemonade.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise LemonadeError(f"{folder}: there is no such run folder.")
+        if not (folder / NAME).is_file():
+            raise LemonadeError(f"{folder} is not a run folder: it holds no {NAME}.")
+        lines = read_journal(folder / NAME)
+        if not lines:
+            raise LemonadeError(f"{folder}: its run never began. Start it again, with --out {folder}.")
+        if lines[0]["type"] != "run":
+            raise LemonadeError(f"{folder / NAME} line 1: expected a line of type 'run', got '{lines[0]['type']}'.")
+        return cls(folder, lines)
+
+    # What happened -------------------------------------------------------------------------------------------------
+
+    @property
+    def finished(self) -> bool:
+        """Whether it used its budget or found nothing more to do; False after an interruption or a crash."""
+        return self.ended not in ("", INTERRUPTED)
+
+    @property
+    def budget(self) -> BudgetSettings:
+        """The budget in force."""
+        return self.config.budget
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """Names of the objectives, ``error`` first."""
+        return tuple(one.name for one in self.objectives)
+
+    @property
+    def smoothed(self) -> bool:
+        """Whether the smoothed error decides what is better."""
+        return self.config.selection.is_smoothed(self.facts["validation"])
+
+    @cached_property
+    def front(self) -> FrontView:
+        """What no other network dominates, within the limits, of all that were evaluated without failure."""
+        front = Front()
+        for name, evaluation in self.evaluations.items():
+            values = {**evaluation.values, **self.candidates.record(name)["costs"]}
+            if evaluation.status is not Status.OK or not self._within_limits(values):
+                continue
+            point = vector(values, self.objectives, self.smoothed)
+            if all(map(math.isfinite, point)):
+                front.add(name, point)
+        return FrontView([self._member(name) for name in front.ids], self.objectives, self.smoothed)
+
+    def member(self, name: str) -> Member:
+        """The network with that id; a unique beginning is enough.
+
+        Raises:
+            LemonadeError: if there is none or more than one, naming the nearest ids, or if it is not evaluated yet.
+        """
+        if name in self.candidates:
+            return self._member(name)
+        begins = [one for one in self.candidates if name and one.startswith(name)]
+        if len(begins) == 1:
+            return self._member(begins[0])
+        if begins:
+            more = f" and {len(begins) - 5} more" if len(begins) > 5 else ""
+            raise LemonadeError(f"'{name}' is the beginning of {', '.join(begins[:5])}{more}. Type more of the id.")
+        near = difflib.get_close_matches(name, list(self.candidates), n=3, cutoff=0.5)
+        hint = f" Nearest: {', '.join(near)}." if near else ""
+        raise LemonadeError(
+            f"{self.folder} has no network '{name}'.{hint} The front's: {', '.join(one.id for one in self.front)}."
+        )
+
+    def lineage(self, name: str) -> tuple[Member, ...]:
+        """A network and its ancestors, up to the start network.
+
+        Raises:
+            LemonadeError: as `member`.
+        """
+        line = [self.member(name)]
+        while line[-1].parent is not None:
+            line.append(self.member(line[-1].parent))
+        return tuple(line)
+
+    def __repr__(self) -> str:
+        state = self.ended or "unfinished"
+        return f"<Run {self.folder.name}: {len(self.evaluations)} networks, {len(self.front)} on the front, {state}>"
+
+    # Reading -------------------------------------------------------------------------------------------------------
+
+    def _read(self, lines: Sequence[Line]) -> None:
+        records: dict[str, Mapping[str, Any]] = {}
+        reports: dict[int, Line] = {}
+        evaluations: dict[str, Evaluation] = {}
+        generations: list[Generation] = []
+        self.ended = ""
+        for line in lines:
+            kind = line["type"]
+            if kind == "candidates":
+                records.update((record["id"], record) for record in line["candidates"])
+                if "total" in line:
+                    reports[line["generation"]] = line
+            elif kind == "evaluation":
+                evaluations[line["id"]] = Evaluation.from_json(_known_fields(Evaluation, line))
+            elif kind == "generation":
+                generations.append(_generation(line, reports.get(line["generation"], line)))
+            elif kind == "resume":
+                budget = BudgetSettings.model_validate(line["budget"])
+                self.config = self.config.model_copy(update={"budget": budget})
+            # whatever comes after an end line belongs to a run that goes on
+            self.ended = str(line["reason"]) if kind == "end" else ""
+        self.candidates = Candidates(self.folder, {name: records[name] for name in sorted(records, key=_order)})
+        self.evaluations: Mapping[str, Evaluation] = {
+            name: evaluations[name] for name in self.candidates if name in evaluations
+        }
+        self.generations = tuple(generations)
+        examples = sum(one.examples for one in self.evaluations.values())
+        self.spent = Spent(len(self.evaluations), examples, float(lines[-1]["s"]))
+
+    def _within_limits(self, values: Mapping[str, float]) -> bool:
+        return all(values[name] <= limit for name, limit in self.config.limits.items() if name in values)
+
+    def _member(self, name: str) -> Member:
+        if name not in self.evaluations:
+            raise LemonadeError(f"{name} has not been evaluated yet. Go on with: lemonade resume {self.folder}")
+        return Member(self.candidates[name], self.evaluations[name], self.folder, self.facts)
+
+
+def _generation(line: Line, report: Line) -> Generation:
+    return Generation(
+        number=line["generation"],
+        total=report.get("total", {}),
+        operators=report.get("operators", {}),
+        front=tuple(line["front"]),
+        hypervolume=float(line["hypervolume"]),
+        spent=Spent(**line["spent"]),
+    )
+
+
+def _known_fields(kind: type[Candidate] | type[Evaluation], record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that this version knows; a graph is stored apart."""
+    names = {one.name for one in fields(kind)} - {"graph"}
+    return {name: value for name, value in record.items() if name in names}
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Ids in order of their numbers, also beyond c9999."""
+    return len(name), name

@@ -1,0 +1,201 @@
+"""The journal: append-only lines of JSON, the source of truth of a run folder.
+
+Each line holds ``v`` (version of this format), ``t`` (seconds since the epoch), ``s`` (active seconds of the run so
+far, over all its resumes) and a ``type``:
+
+=============  =========================================================================================================
+run            first line: config, data set facts, objectives, environment, hashes of plug-ins
+candidates     all candidates of one generation, in one line so that a kill leaves all of them or none
+evaluation     what came back for one candidate
+generation     all candidates of a generation are evaluated: how proposals fared, the front, what has been spent
+resume         an earlier run goes on, with its new budget
+end            why the run stopped
+=============  =========================================================================================================
+
+A line that a kill tore off is the last one and counts as not written. Unknown types and fields are passed over, so that
+a later version may add some without a new ``v``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lemonade.errors import LemonadeError
+
+VERSION = 1
+NAME = "journal.jsonl"
+
+Line = dict[str, Any]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system refuses while writing `path` into one clear line.
+
+    Raises:
+        LemonadeError: in place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise LemonadeError(
+            f"{path}: cannot be written ({error.strerror or error}). The run is intact up to its last line; put that "
+            f"right (free some space?) and go on with: lemonade resume {_run_folder(path)}"
+        ) from error
+
+
+class Journal:
+    """Appends lines to a journal; one process at a time, which the run folder's lock sees to."""
+
+    def __init__(self, path: Path, seconds: float = 0.0) -> None:
+        """Open for appending; `seconds` is the active time of the run so far."""
+        self.path = path
+        self._seconds = seconds
+        self._opened = time.monotonic()
+        with writing(path):
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+
+    @property
+    def seconds(self) -> float:
+        """Active seconds of the run, over all its resumes."""
+        return self._seconds + time.monotonic() - self._opened
+
+    def append(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Write one line; once this returns it survives the death of this process.
+
+        Raises:
+            LemonadeError: if it cannot be written; the journal is then as it was.
+        """
+        line = {"v": VERSION, "t": round(time.time(), 3), "s": round(self.seconds, 3), "type": kind, **fields}
+        data = json.dumps(line, default=_plain, separators=(",", ":")).encode() + b"\n"
+        with writing(self.path):
+            before = os.fstat(self._file).st_size
+            try:
+                written = 0
+                while written < len(data):
+                    written += os.write(self._file, data[written:])
+            except OSError:
+                with suppress(OSError):  # /dev/full and pipes have no length
+                    os.ftruncate(self._file, before)
+                raise
+
+    def sync(self) -> None:
+        """Have the system put all lines on disk, so that they survive a loss of power; about 4 ms."""
+        with writing(self.path):
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def read_journal(path: Path) -> list[Line]:
+    """All whole lines.
+
+    Raises:
+        LemonadeError: if the file cannot be read, is damaged before its last line, or was written by a newer lemonade.
+    """
+    return _parse(path)[0]
+
+
+def repair_journal(path: Path) -> list[Line]:
+    """All whole lines; a torn end is cut off, so that the next line starts where it should."""
+    lines, whole, size = _parse(path)
+    if whole < size:
+        with writing(path):
+            os.truncate(path, whole)
+    return lines
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that appears whole or not at all.
+
+    Raises:
+        LemonadeError: if it cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    with writing(path):
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
+
+
+def lock_folder(folder: Path) -> int:
+    """Lock a run folder for this process; closing the returned file, or dying, gives it back.
+
+    Child processes do not hold it: Python hands no file to a spawned process.
+
+    Raises:
+        LemonadeError: if another process has it, saying which.
+    """
+    path = folder / ".lock"
+    with writing(path):
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if sys.platform != "win32":  # there is no flock there, and two processes are not kept apart
+                import fcntl
+
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(lock, 0)
+            os.write(lock, f"{os.getpid()}\n".encode())
+        except BlockingIOError:
+            holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+            os.close(lock)
+            raise LemonadeError(f"{folder} is in use by process {holder}. Wait for it, or stop it first.") from None
+        except OSError:
+            os.close(lock)
+            raise
+    return lock
+
+
+def _parse(path: Path) -> tuple[list[Line], int, int]:
+    """The whole lines, how many bytes they take, and how many the file has."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LemonadeError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    lines: list[Line] = []
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        number = len(lines) + 1
+        try:
+            line = json.loads(data[start:end])
+            if not isinstance(line, dict) or "type" not in line:
+                raise ValueError("no JSON object with a type")
+        except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+            if data.find(b"\n", end + 1) < 0:
+                break  # the last line: a loss of power may leave rubbish with a line end in it
+            raise LemonadeError(f"{path} line {number}: damaged ({error}). Lines before it are sound.") from None
+        version = line.get("v")
+        if not isinstance(version, int) or version > VERSION:
+            raise LemonadeError(
+                f"{path} line {number}: written by a newer lemonade (journal version {version}; this one reads up to "
+                f"{VERSION}). Upgrade lemonade to read this run."
+            )
+        lines.append(line)
+        start = end + 1
+    return lines, start, len(data)
+
+
+def _plain(value: object) -> Any:
+    """Numbers of numpy and torch as Python's own; TypeError for what is no number."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written to a journal")
+
+
+def _run_folder(path: Path) -> Path:
+    return path.parent.parent if path.parent.name in ("graphs", "weights") else path.parent

@@ -1,0 +1,271 @@
+"""The only writer of a run folder.
+
+::
+
+    runs/NAME/config.yaml  environment.json  journal.jsonl  graphs/<hash>.json  weights/<id>.safetensors  front.csv
+
+The journal is the source of truth (see `lemonade.journal`); what a line names is written before the line. One process
+at a time: the main one holds a lock on the folder, which the system takes back when it dies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lemonade.config import BudgetSettings, Config, dump_config
+from lemonade.environment import environment
+from lemonade.errors import LemonadeError
+from lemonade.history import FrontView, Member, Run
+from lemonade.journal import NAME, Journal, lock_folder, repair_journal, write_whole, writing
+from lemonade.objectives import resolve
+from lemonade.plugins import load_plugins
+from lemonade.types import Candidate, Evaluation, Spent
+from morphisms import graph_to_json
+
+__all__ = ["RunStore", "environment"]
+
+_OURS = {".lock", ".work", NAME, "config.yaml", "environment.json", "front.csv", "graphs", "weights"}
+_WEIGHTS, _PARTIAL = ".safetensors", ".partial"
+
+
+class RunStore:
+    """Writes a run folder; made by `create` or `open`, a context manager that lets go of the folder at its end."""
+
+    def __init__(self, run: Run, lock: int, journal: Journal) -> None:
+        """Not to be called: use `create` or `open`."""
+        self.folder = run.folder
+        self._run = run
+        self._config = run.config
+        self._lock = lock
+        self._journal = journal
+        self._candidates: dict[str, Candidate] = dict(run.candidates)
+        self._evaluations: dict[str, Evaluation] = dict(run.evaluations)
+        self._recent: set[str] = set()  # evaluated since the last generation ended
+        self._unsynced: set[Path] = set()
+
+    @staticmethod
+    def check_free(folder: Path) -> None:
+        """Check that a run can be made in a folder: it does not exist, is empty, or holds a run that never began.
+
+        Raises:
+            LemonadeError: saying what is there.
+        """
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise LemonadeError(f"{folder} exists and is a file. Choose another --out.")
+        journal = folder / NAME
+        if journal.is_file() and b"\n" in journal.read_bytes():
+            raise LemonadeError(
+                f"{folder} exists and holds a run. Go on with: lemonade resume {folder}. Or choose another --out."
+            )
+        other = sorted(path.name for path in folder.iterdir() if path.name not in _OURS)
+        if other:
+            raise LemonadeError(f"{folder} exists and holds other files ({other[0]}). Choose another --out.")
+
+    @classmethod
+    def create(cls, folder: Path, config: Config, facts: Mapping[str, Any]) -> RunStore:
+        """Make a run folder and write its first line.
+
+        Args:
+            folder: See `check_free`.
+            config: All settings, the budget in force included; its plug-ins are loaded if they are not yet.
+            facts: Of the data set: name, classes, train, validation and test (numbers of images), input_shape, mean,
+                std, split_hash, notes.
+
+        Raises:
+            LemonadeError: if the folder is not free, cannot be written, or another process has it.
+        """
+        cls.check_free(folder)
+        plugins = load_plugins(config.plugins)
+        objectives = resolve(config.objectives, len(facts["classes"]), config.boxes)
+        around = environment()
+        first = {
+            "config": config.model_dump(mode="json"),
+            "facts": dict(facts),
+            "objectives": [one.to_json() for one in objectives],
+            "environment": around,
+            "plugins": plugins,
+        }
+        for part in (folder, folder / "graphs", folder / "weights"):
+            with writing(part):
+                part.mkdir(parents=True, exist_ok=True)
+        lock = lock_folder(folder)
+        try:
+            cls.check_free(folder)  # another process may have been quicker
+            write_whole(folder / "config.yaml", dump_config(config))
+            write_whole(folder / "environment.json", json.dumps(around, indent=1) + "\n")
+            (folder / NAME).unlink(missing_ok=True)  # half a first line, if anything
+            journal = Journal(folder / NAME)
+            journal.append("run", first)
+            return cls(Run.load(folder), lock, journal)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @classmethod
+    def open(cls, folder: Path) -> RunStore:
+        """Open a run folder to go on with it; call `resume` before anything else is written.
+
+        A torn end of the journal is cut off, and half-written weights are deleted.
+
+        Raises:
+            LemonadeError: if it is no run folder, cannot be read, or another process has it.
+        """
+        Run.load(folder)  # says what is wrong before anything is touched
+        lock = lock_folder(folder)
+        try:
+            repair_journal(folder / NAME)
+            run = Run.load(folder)
+            for path in (folder / "weights").glob(f"*{_PARTIAL}"):
+                path.unlink(missing_ok=True)
+            return cls(run, lock, Journal(folder / NAME, run.spent.seconds))
+        except BaseException:
+            os.close(lock)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder; may be called twice. Says nothing about why: that is `end`."""
+        self._journal.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # Where things are ----------------------------------------------------------------------------------------------
+
+    def scratch(self, name: str) -> Path:
+        """Where the weights of a candidate are written while it is trained; `record` gives them their name."""
+        return self.folder / "weights" / f"{name}{_PARTIAL}"
+
+    def weights_path(self, name: str) -> Path:
+        """Where the weights of an evaluated candidate are."""
+        return self.folder / "weights" / f"{name}{_WEIGHTS}"
+
+    # What happens, in order ----------------------------------------------------------------------------------------
+
+    def resume(self, budget: BudgetSettings) -> None:
+        """Write that the run goes on, with new totals."""
+        self._config = self._config.model_copy(update={"budget": budget})
+        write_whole(self.folder / "config.yaml", dump_config(self._config))
+        self._journal.append("resume", {"budget": budget.model_dump(mode="json"), "environment": environment()})
+
+    def append_batch(self, candidates: Sequence[Candidate], report: Any = None) -> None:
+        """Write all candidates of one generation, before any of them is submitted.
+
+        Args:
+            candidates: At least one, all of one generation.
+            report: A dataclass with ``total`` and ``operators`` on how the proposals fared. Given here it survives a
+                kill before the generation's end, and goes before what `generation` is given.
+
+        Raises:
+            LemonadeError: if it cannot be written.
+        """
+        records = [{**one.to_json(), "graph": self._save_graph(one)} for one in candidates]
+        fields = {"generation": candidates[0].generation, "candidates": records}
+        self._journal.append("candidates", {**(asdict(report) if report is not None else {}), **fields})
+        self._candidates.update((one.id, one) for one in candidates)
+
+    def record(self, evaluation: Evaluation) -> Evaluation:
+        """Keep what came back for a candidate: its weights under their name, then the line that names them.
+
+        Returns:
+            The evaluation with the path of its weights relative to the run folder.
+
+        Raises:
+            LemonadeError: if it cannot be written.
+        """
+        if evaluation.weights is not None:
+            path = self.weights_path(evaluation.id)
+            with writing(path):
+                Path(evaluation.weights).replace(path)
+            self._unsynced.add(path)
+            evaluation = replace(evaluation, weights=f"weights/{path.name}")
+        self._journal.append("evaluation", evaluation.to_json())
+        self._evaluations[evaluation.id] = evaluation
+        self._recent.add(evaluation.id)
+        return evaluation
+
+    def generation(self, report: Any, front: Sequence[str], hypervolume: float, spent: Spent) -> None:
+        """Write that a generation came to its end, and its front as front.csv. Call `keep_only`, then `sync`.
+
+        Args:
+            report: A dataclass with ``generation``, ``total`` and ``operators``: its number and how proposals fared.
+            front: Ids of the members.
+            hypervolume: Share of the box they dominate.
+            spent: What the run has used.
+
+        Raises:
+            LemonadeError: if it cannot be written.
+        """
+        fields = {"front": list(front), "hypervolume": hypervolume, "spent": asdict(spent)}
+        self._journal.append("generation", {**asdict(report), **fields})
+        self._recent.clear()
+        self.write_front(front)
+
+    def end(self, reason: str, spent: Spent | None = None) -> None:
+        """Write why the run stops: ``"interrupted"`` can go on, any other reason is its end. Syncs."""
+        used = {"spent": asdict(spent)} if spent is not None else {}
+        self._journal.append("end", {"reason": reason, **used})
+        self.sync()
+
+    def write_front(self, front: Sequence[str]) -> None:
+        """Write front.csv anew, with the members of those ids."""
+        run = self._run
+        members = [Member(self._candidates[one], self._evaluations[one], self.folder, run.facts) for one in front]
+        write_whole(self.folder / "front.csv", FrontView(members, run.objectives, run.smoothed).to_csv())
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Delete the weights of all others, except of those evaluated since the last generation came to its end.
+
+        What an evaluation left half-written goes too; what is being written now stays.
+        """
+        kept = {*names, *self._recent}
+        for path in (self.folder / "weights").iterdir():
+            name, under_way = path.stem, path.suffix == _PARTIAL and path.stem not in self._evaluations
+            if path.suffix in (_PARTIAL, _WEIGHTS) and not under_way and (path.suffix == _PARTIAL or name not in kept):
+                path.unlink(missing_ok=True)
+
+    def sync(self) -> None:
+        """Have the system put all that was written on disk, so that it survives a loss of power; about 4 ms a file."""
+        for path in self._unsynced:
+            if path.exists():
+                with writing(path):
+                    _sync_file(path)
+        self._unsynced.clear()
+        self._journal.sync()
+
+    def _save_graph(self, candidate: Candidate) -> str:
+        """Write a graph once; returns the hash of its text, by which its file is called.
+
+        Not the name-free hash: a graph with other names of its nodes could not read this one's weights.
+        """
+        text = json.dumps(graph_to_json(candidate.graph), separators=(",", ":")) + "\n"
+        name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        path = self.folder / "graphs" / f"{name}.json"
+        if not path.exists():
+            write_whole(path, text)
+            self._unsynced.add(path)
+        return name
+
+
+def _sync_file(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
