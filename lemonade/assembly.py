@@ -1,0 +1,231 @@
+"""Puts the parts of a run together: checks the settings, reads the data, starts workers, makes the method."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from lemonade.config import Config
+from lemonade.errors import LemonadeError, unknown
+from lemonade.methods import METHODS, Search, Setting
+from lemonade.objectives import Kind, check_limits, costs, resolve, vector
+from lemonade.plugins import load_plugins
+from lemonade.spaces import SPACES
+from morphisms import OPERATORS
+
+if TYPE_CHECKING:
+    from lemonade.data import Dataset
+    from lemonade.evaluate import Evaluator
+
+WORK = ".work"
+"""Folder inside the run folder for data that workers map; made anew at each start."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run writes down about its data."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    input_shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    flip: bool
+    split_hash: str
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Facts:
+        """The facts of a data set."""
+        return cls(
+            name=dataset.name,
+            classes=dataset.classes,
+            train=len(dataset.train),
+            validation=len(dataset.validation),
+            test=dataset.test_images,
+            input_shape=dataset.input_shape,
+            mean=dataset.mean,
+            std=dataset.std,
+            flip=dataset.flip,
+            split_hash=dataset.split_hash,
+            notes=dataset.notes,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        return asdict(self)
+
+
+def check_names(config: Config) -> None:
+    """Refuse unknown names before anything slow begins.
+
+    Raises:
+        LemonadeError: naming the setting and the nearest known name.
+    """
+    if config.method not in METHODS:
+        raise unknown("method", config.method, METHODS)
+    if config.space not in SPACES:
+        raise unknown("space", config.space, SPACES)
+    for name in config.search.operators or ():
+        if name not in OPERATORS:
+            raise unknown("operator", name, OPERATORS)
+    # the number of classes, not known yet, only decides where the error's box ends
+    check_limits(config.limits, resolve(config.objectives, 10, config.boxes))
+
+
+class Assembly:
+    """The parts of one run; a context manager, since it owns worker processes.
+
+    Args:
+        config: The run's settings.
+        evaluator: Used in place of worker processes, for tests.
+        notify: Called with sentences about slow steps.
+
+    Raises:
+        LemonadeError: for wrong settings or unreadable data.
+    """
+
+    def __init__(
+        self, config: Config, evaluator: Evaluator | None = None, notify: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self.plugins = load_plugins(config.plugins)
+        check_names(config)
+        self.config = config
+        self._given = evaluator
+        self._workers = None
+        notify("loading PyTorch")
+        from lemonade.data import load_dataset
+        from lemonade.evaluate.devices import resolve_device, worker_count
+        from lemonade.evaluate.workers import WorkerEvaluator
+        from lemonade.training import child_examples
+
+        self.device = resolve_device(config.device)
+        self.workers = config.workers or worker_count(self.device)
+        if evaluator is None:
+            self._workers = WorkerEvaluator(self.workers)
+        try:
+            notify(f"reading {config.dataset}")
+            self.dataset = load_dataset(config.dataset, config.data, cache_folder())
+            self.objectives = resolve(config.objectives, len(self.dataset.classes), config.boxes)
+            self.others = {
+                one.name: load_dataset(one.dataset, config.data, cache_folder())
+                for one in self.objectives
+                if one.dataset is not None
+            }
+            self._check_others()
+        except BaseException:
+            self.close()
+            raise
+        self.facts = Facts.of(self.dataset)
+        self.child_examples = child_examples(config.training, len(self.dataset.train))
+        self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
+
+    def search(self) -> Search:
+        """A new search method, as at the beginning of the run."""
+        config, settings = self.config, self.config.search
+        operators = settings.operators or tuple(OPERATORS)
+        space = SPACES[config.space](
+            self.dataset.input_shape,
+            len(self.dataset.classes),
+            # training a member further is no step from one network to another: the method proposes it
+            [name for name in operators if name != "continue"],
+            settings.operators_most,
+        )
+        setting = Setting(
+            search=settings,
+            space=space,
+            costs=lambda graph: costs(graph, self.objectives),
+            limits=config.limits,
+            # a limit below the box asks for what lies below it
+            floors={
+                one.name: one.box[0]
+                for one in self.objectives
+                if one.kind is Kind.CHEAP and config.limits.get(one.name, math.inf) > one.box[0]
+            },
+            vector=lambda candidate, evaluation: vector(
+                {**candidate.costs, **evaluation.values}, self.objectives, self.smoothed
+            ),
+            seed=config.seed,
+            child_examples=self.child_examples,
+            initial_examples=round(self.child_examples * config.training.initial_factor),
+        )
+        return METHODS[config.method](setting)
+
+    def evaluator(self, folder: Path) -> Evaluator:
+        """The evaluator, ready for jobs; the data lie packed in the run folder as long as the run goes on."""
+        if self._given is not None:
+            return self._given
+        from lemonade.data.packed import pack
+
+        assert self._workers is not None
+        work = folder / WORK
+        try:
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            pack(self.dataset, work / "data.safetensors")
+            others = {}
+            for number, (name, dataset) in enumerate(self.others.items()):
+                others[name] = work / f"other{number}.safetensors"
+                pack(dataset, others[name])
+        except OSError as error:
+            raise LemonadeError(f"{work}: the data cannot be laid out for the workers ({error.strerror}).") from None
+        names = [objective.name for objective in self.objectives]
+        self._workers.prepare(work / "data.safetensors", others, names, str(self.device), self.config.plugins)
+        return self._workers
+
+    def describe(self) -> list[str]:
+        """Sentences on what a run would do: data, objectives, budget, start networks with their costs."""
+        facts, config = self.facts, self.config
+        lines = [
+            f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
+            f"{facts.input_shape[1]}x{facts.input_shape[2]}x{facts.input_shape[0]}, {len(facts.classes)} classes",
+            *facts.notes,
+            f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in self.objectives)}",
+            f"{self.workers} worker{'s' if self.workers > 1 else ''} on {self.device}",
+            f"each child sees {self.child_examples:,} training images, an initial network "
+            f"{round(self.child_examples * config.training.initial_factor):,}",
+            "members are ranked by the smoothed error" if self.smoothed else "members are ranked by the error",
+        ]
+        for start in self.search().ask():
+            costs = ", ".join(f"{name} {value:,.0f}" for name, value in start.costs.items())
+            lines.append(f"start network: {start.origin}; {costs}")
+        return lines
+
+    def _check_others(self) -> None:
+        for name, other in self.others.items():
+            if other.classes != self.dataset.classes or other.input_shape != self.dataset.input_shape:
+                raise LemonadeError(
+                    f"objective '{name}': expected the classes and image shape of '{self.config.dataset}' "
+                    f"({len(self.dataset.classes)} classes, {self.dataset.input_shape}), got "
+                    f"{len(other.classes)} classes, {other.input_shape}."
+                )
+
+
+def cache_folder() -> Path:
+    """Where decoded images are kept between runs: ``$LEMONADE_CACHE``, or the user's cache folder."""
+    given = os.environ.get("LEMONADE_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(given) if given else Path(base) / "lemonade" / "decoded"

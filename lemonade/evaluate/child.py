@@ -1,0 +1,160 @@
+"""One child from its parent's weights to its objective values: the work that all evaluators share."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lemonade.data import Dataset, calibration_batch
+from lemonade.objectives import Objective
+from lemonade.training import Reading, Trained, read_error, train
+from lemonade.types import Evaluation, Job, Stage, Status
+from morphisms import Exactness, build_module, initial_weights, load_weights, replay, save_weights
+from morphisms.inheritance import Child
+from morphisms.module import GraphModule
+
+EARLY_IMAGES = 1_000
+"""Validation images read before training: enough to tell what a rewrite broke, and cheap beside the training."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What an evaluator keeps between jobs.
+
+    Attributes:
+        dataset: Images, on the device.
+        others: Further data sets by the name of the objective that reads them (``"error@PATH"``).
+        objectives: The expensive objectives.
+        device: Where to train.
+    """
+
+    dataset: Dataset
+    others: Mapping[str, Dataset]
+    objectives: Sequence[Objective]
+    device: torch.device
+
+
+class DivergedError(Exception):
+    """A loss or weight stopped being finite."""
+
+
+def evaluate_child(job: Job, bench: Bench) -> Evaluation:
+    """Inherit, distil, train and measure one candidate; the trained weights are written to `job.output`.
+
+    Never raises for what goes wrong inside: failure is data, told in the evaluation's status and message.
+    """
+    started = time.perf_counter()
+    stages: dict[str, Stage] = {}
+    values: dict[str, float] = {}
+    curve: tuple[tuple[int, float], ...] = ()
+    status, message = Status.OK, ""
+    try:
+        module, curve = _trained(job, bench, stages)
+        values = _measured(module, bench, stages["trained"])
+        save_weights(module.weights(), Path(job.output))
+    except DivergedError as error:
+        status, message = Status.DIVERGED, str(error)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        status, message = Status.OUT_OF_MEMORY, _one_line(error)
+    except Exception as error:  # whatever breaks in one child must not end the run
+        status, message = Status.FAILED, _one_line(error)
+    return Evaluation(
+        id=job.candidate.id,
+        status=status,
+        values=values,
+        stages=stages,
+        seconds=time.perf_counter() - started,
+        device=str(bench.device),
+        weights=job.output if status is Status.OK else None,
+        curve=curve,
+        message=message,
+    )
+
+
+def _trained(job: Job, bench: Bench, stages: dict[str, Stage]) -> tuple[GraphModule, tuple[tuple[int, float], ...]]:
+    """The trained module and its learning curve; fills `stages` as it goes."""
+    candidate, settings = job.candidate, job.training
+    left = candidate.examples
+    teacher, child = _inherited(job, bench)
+    module = build_module(candidate.graph, child.weights)
+    if teacher is not None:
+        began = time.perf_counter()
+        reading = read_error(module, bench.dataset.validation, bench.dataset, bench.device, EARLY_IMAGES)
+        stages["inherited"] = _stage(reading, 0, began)
+        approximate = any(record.exactness is Exactness.APPROXIMATE for record in child.records)
+        share = int(left * settings.distill_share)
+        if approximate and share and child.touched:
+            began = time.perf_counter()
+            result = train(
+                module,
+                bench.dataset,
+                settings,
+                examples=share,
+                seed=candidate.seed,
+                device=bench.device,
+                teacher=teacher,
+                trainable=child.touched,
+                rate=settings.distill_rate,
+            )
+            _check(result, "while distilling")
+            reading = read_error(module, bench.dataset.validation, bench.dataset, bench.device, EARLY_IMAGES)
+            stages["distilled"] = _stage(reading, result.examples, began)
+            left -= result.examples
+            module.requires_grad_(True)
+    began = time.perf_counter()
+    result = train(module, bench.dataset, settings, examples=left, seed=candidate.seed + 1, device=bench.device)
+    _check(result, "while training")
+    reading = read_error(module, bench.dataset.validation, bench.dataset, bench.device)
+    stages["trained"] = _stage(reading, result.examples, began)
+    return module, result.curve
+
+
+def _inherited(job: Job, bench: Bench) -> tuple[GraphModule | None, Child]:
+    """The parent as a module (None for a start network) and the child with the weights it begins with."""
+    graph = job.candidate.graph
+    if not job.inherit or job.parent_graph is None or job.parent_weights is None:
+        return None, Child(graph, initial_weights(graph, job.candidate.seed), (), frozenset())
+    weights = load_weights(Path(job.parent_weights)).to(device=bench.device)
+    batch: Tensor = calibration_batch(bench.dataset)
+    child = replay(job.parent_graph, weights, job.candidate.morphisms, batch)
+    return build_module(job.parent_graph, weights).eval(), child
+
+
+def _measured(module: GraphModule, bench: Bench, trained: Stage) -> dict[str, float]:
+    """Values of all expensive objectives; of each error the plain and the smoothed reading."""
+    values: dict[str, float] = {}
+    for objective in bench.objectives:
+        if objective.name == "error":
+            values[objective.name], values[objective.smoothed] = trained.error, trained.error_smoothed
+        elif objective.name in bench.others:
+            # other images, seen through the normalisation that the network was trained with
+            reading = read_error(module, bench.others[objective.name].validation, bench.dataset, bench.device)
+            values[objective.name], values[objective.smoothed] = reading.error, reading.error_smoothed
+        else:
+            assert objective.measure is not None
+            result = objective.measure(module, bench.dataset, bench.device)
+            values.update(result if isinstance(result, Mapping) else {objective.name: float(result)})
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise DivergedError(f"objective '{name}' came out as {value}")
+    return values
+
+
+def _stage(reading: Reading, examples: int, began: float) -> Stage:
+    return Stage(reading.error, reading.error_smoothed, reading.images, examples, time.perf_counter() - began)
+
+
+def _check(result: Trained, when: str) -> None:
+    if result.diverged:
+        raise DivergedError(f"the loss stopped being finite {when}, after {result.examples:,} examples")
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}"

@@ -1,0 +1,31 @@
+"""Which device to train on, and how many children side by side."""
+
+from __future__ import annotations
+
+import joblib
+import torch
+
+from lemonade.errors import LemonadeError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` takes CUDA where there is some, else MPS, else the CPU.
+
+    Raises:
+        LemonadeError: if it does not exist here.
+    """
+    available = ["cpu"]
+    if torch.cuda.is_available():
+        available += ["cuda", *[f"cuda:{k}" for k in range(torch.cuda.device_count())]]
+    if torch.backends.mps.is_available():
+        available.append("mps")
+    if name == "auto":
+        return torch.device(next((kind for kind in ("cuda", "mps") if kind in available), "cpu"))
+    if name not in available:
+        raise LemonadeError(f"device '{name}' is not available here. Available: auto, {', '.join(available)}.")
+    return torch.device(name)
+
+
+def worker_count(device: torch.device) -> int:
+    """Children side by side: one a physical core this process may use on the CPU, one on a GPU."""
+    return int(joblib.cpu_count(only_physical_cores=True)) if device.type == "cpu" else 1

@@ -1,0 +1,117 @@
+"""What every search method is: ask for candidates, tell results. A method never sees training, tensors or files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from lemonade.config import SearchSettings
+from lemonade.front import Front
+from lemonade.spaces import Space
+from lemonade.types import Candidate, Evaluation
+from morphisms import NetworkGraph
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What `run` hands to a method.
+
+    Attributes:
+        search: The method's settings.
+        space: Where it searches.
+        costs: Values of the cheap objectives of a graph, without training.
+        limits: Largest allowed cost by name.
+        floors: Smallest cost of interest by name: where the hypervolume's box begins. Networks below gain nothing
+            there, and inverse densities would draw ever more of them (LEMONADE has a lower bound on size as well).
+        vector: Objective values that decide dominance, all minimised, from a candidate's costs and evaluation.
+        seed: The run's.
+        child_examples: Training images a child may see.
+        initial_examples: Training images an initial network may see.
+    """
+
+    search: SearchSettings
+    space: Space
+    costs: Callable[[NetworkGraph], Mapping[str, float]]
+    limits: Mapping[str, float]
+    floors: Mapping[str, float]
+    vector: Callable[[Candidate, Evaluation], tuple[float, ...]]
+    seed: int
+    child_examples: int
+    initial_examples: int
+
+    def candidate_seed(self, number: int) -> int:
+        """Seed of the candidate with that number; what happens to one does not depend on the others."""
+        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+
+    def within_limits(self, costs: Mapping[str, float]) -> bool:
+        """Whether all costs lie within their limits."""
+        return all(costs[name] <= limit for name, limit in self.limits.items() if name in costs)
+
+    def above_floors(self, costs: Mapping[str, float]) -> bool:
+        """Whether all costs reach their floors."""
+        return all(costs[name] >= floor for name, floor in self.floors.items())
+
+
+@dataclass
+class Tally:
+    """How proposals of one generation fared, for one operator or over all."""
+
+    proposed: int = 0
+    duplicate: int = 0
+    over_limit: int = 0
+    below_floor: int = 0
+    accepted: int = 0
+
+
+@dataclass
+class GenerationReport:
+    """What a generation's proposals came to; a proposal counts under each operator it used."""
+
+    generation: int
+    total: Tally = field(default_factory=Tally)
+    operators: dict[str, Tally] = field(default_factory=dict)
+
+    def count(self, operators: Sequence[str], what: str) -> None:
+        """Add one to the field `what` of the total and of each operator."""
+        for tally in [self.total, *[self.operators.setdefault(name, Tally()) for name in dict.fromkeys(operators)]]:
+            setattr(tally, what, getattr(tally, what) + 1)
+
+
+class Search(Protocol):
+    """A search method.
+
+    Candidates of a generation are made as a whole with ``default_rng([seed, generation])``, and results are told in
+    order of id at its end, so the outcome depends neither on the number of workers nor on when a run was interrupted.
+    """
+
+    report: GenerationReport
+    """On the generation last asked for."""
+
+    @property
+    def front(self) -> Front:
+        """Members by dominance of everything told."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to ask."""
+        ...
+
+    def ask(self) -> list[Candidate]:
+        """The next generation; empty while results of the last one are missing, or if finished."""
+        ...
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Results of the whole generation, in order of id, failures included."""
+        ...
+
+    def adopt(self, candidates: Sequence[Candidate]) -> None:
+        """A generation that an earlier process asked for: as if `ask` had just returned it."""
+        ...
+
+    def live(self) -> set[str]:
+        """Ids of candidates whose weights may still be asked for as a parent's."""
+        ...

@@ -1,0 +1,113 @@
+"""The free network space: whatever the operators make of small chains (LEMONADE's search space I)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lemonade.spaces.base import Start
+from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, graph_hash
+
+WIDTHS = (2, 4, 8, 16)
+"""Channels of the first block of the start networks. The paper's start at about 15,000 parameters (recalled); a search
+of minutes needs smaller ones, and reaches larger ones by widening."""
+
+RANDOM_OPERATORS = 12
+
+
+class NetworkSpace:
+    """Chains to start from, and the operators of `morphisms` to go on with.
+
+    Args:
+        input_shape: (channels, height, width) of the images.
+        classes: Number of classes.
+        operators: Names of the operators to use.
+        operators_most: A child gets one to this many rewrites, their number drawn uniformly.
+    """
+
+    name = "network"
+
+    def __init__(
+        self, input_shape: tuple[int, int, int], classes: int, operators: Sequence[str], operators_most: int
+    ) -> None:
+        self.input_shape = input_shape
+        self.classes = classes
+        self.operators = [OPERATORS[name] for name in operators]
+        self.operators_most = operators_most
+
+    def starts(self) -> list[Start]:
+        """Chains of three and more blocks at four widths."""
+        return [self._start(width, self._usual_blocks()) for width in WIDTHS]
+
+    def smallest(self) -> list[Start]:
+        """Chains of one channel, largest first, down to a single block."""
+        return [self._start(1, blocks) for blocks in range(self._usual_blocks(), 0, -1)]
+
+    def mutate(self, graph: NetworkGraph, rng: np.random.Generator) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:
+        """One to `operators_most` rewrites, each by an operator drawn uniformly among those that find a site."""
+        return self._rewritten(graph, int(rng.integers(1, self.operators_most + 1)), rng)
+
+    def random(self, rng: np.random.Generator) -> NetworkGraph:
+        """A start network drawn uniformly and 0 to 12 rewrites."""
+        starts = self.starts()
+        graph = starts[rng.integers(len(starts))].graph
+        steps = int(rng.integers(0, RANDOM_OPERATORS + 1))
+        made = self._rewritten(graph, steps, rng) if steps else None
+        return graph if made is None else made[0]
+
+    def key(self, graph: NetworkGraph) -> str:
+        """The graph's name-free hash."""
+        return graph_hash(graph)
+
+    def _rewritten(
+        self, graph: NetworkGraph, steps: int, rng: np.random.Generator
+    ) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:
+        records = []
+        for _ in range(steps):
+            for position in rng.permutation(len(self.operators)):
+                operator = self.operators[position]
+                drawn = operator.draw(graph, rng)
+                if drawn is not None:
+                    site, rewrite = drawn
+                    records.append(operator.record(graph, site, int(rng.integers(2**31))))
+                    graph = rewrite.child
+                    break
+        return (graph, tuple(records)) if records else None
+
+    def _usual_blocks(self) -> int:
+        """Three blocks up to 32 pixels, and one more for each doubling, so that the last map stays small."""
+        side = min(self.input_shape[1:])
+        return 3 + max(0, int(np.ceil(np.log2(side / 32))))
+
+    def _start(self, width: int, blocks: int) -> Start:
+        plural = "s" if blocks > 1 else ""
+        return Start(
+            chain(self.input_shape, self.classes, width, blocks), f"chain of {blocks} block{plural}, {width} wide"
+        )
+
+
+def chain(input_shape: tuple[int, int, int], classes: int, width: int, blocks: int) -> NetworkGraph:
+    """Blocks of 3x3 convolution, batch norm and ReLU, each twice as wide, with max pooling in between.
+
+    Pooling is left out where the map has become a single row or column. Global average pooling and a linear layer follow.
+    """
+    nodes: list[Node] = []
+    source, side = INPUT, min(input_shape[1:])
+    for k in range(1, blocks + 1):
+        channels = width * (1 if width == 1 else 2 ** (k - 1))
+        nodes += [
+            Node(f"conv{k}", "conv", (source,), {"channels": channels, "kernel": 3}),
+            Node(f"bn{k}", "batch_norm", (f"conv{k}",)),
+            Node(f"relu{k}", "relu", (f"bn{k}",)),
+        ]
+        source = f"relu{k}"
+        if k < blocks and side >= 2:
+            nodes.append(Node(f"max_pool{k}", "max_pool", (source,), {"kernel": 2}))
+            source, side = f"max_pool{k}", side // 2
+    nodes += [
+        Node("pool1", "global_avg_pool", (source,)),
+        Node("flatten1", "flatten", ("pool1",)),
+        Node("linear1", "linear", ("flatten1",), {"features": classes}),
+    ]
+    return NetworkGraph(input_shape, tuple(nodes), "linear1")

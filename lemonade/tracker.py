@@ -1,0 +1,95 @@
+"""Keeps count of a run while it goes, and tells listeners how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from lemonade.config import BudgetSettings
+from lemonade.front import hypervolume
+from lemonade.objectives import Kind, Objective
+from lemonade.types import Candidate, Evaluation, Progress, Spent, Standing, Status
+
+OnEvent = Callable[[Progress], None]
+
+
+class Tracker:
+    """Counts over all sessions of a run.
+
+    Args:
+        objectives: The run's; hypervolume is taken over all of them.
+        budget: The run's, passed on with every event.
+        listener: Called with each event; None for nobody.
+    """
+
+    def __init__(self, objectives: Sequence[Objective], budget: BudgetSettings, listener: OnEvent | None) -> None:
+        self._objectives = objectives
+        self._budget = budget
+        self._listener = listener
+        self._values: dict[str, Mapping[str, float]] = {}
+        self._front: tuple[str, ...] = ()
+        self._hypervolume = 0.0
+        self._change = 0.0
+        self.generation = 0
+        self.trained = 0
+        self.failed = 0
+        self.proposed = 0
+        self.evaluations = 0
+        self.examples = 0
+
+    def evaluated(self, candidate: Candidate, evaluation: Evaluation) -> None:
+        """Count one evaluation; a network rejected untrained is none."""
+        if evaluation.status is Status.REJECTED:
+            return
+        self.evaluations += 1
+        self.examples += evaluation.examples
+        self.generation = candidate.generation
+        if evaluation.status is Status.OK:
+            self.trained += 1
+            self._values[candidate.id] = {**candidate.costs, **evaluation.values}
+        else:
+            self.failed += 1
+
+    def generation_ended(self, front: Sequence[str], proposed: int) -> float:
+        """Take note of the front after a generation; returns its hypervolume, from plain errors."""
+        self._front = tuple(front)
+        self.proposed += proposed
+        points = [[self._values[name][one.name] for one in self._objectives] for name in front]
+        volume = hypervolume(points, [one.axis for one in self._objectives])
+        self._change, self._hypervolume = volume - self._hypervolume, volume
+        return volume
+
+    def tell(
+        self, kind: Literal["start", "evaluated", "generation", "stopping", "end"], seconds: float, message: str = ""
+    ) -> None:
+        """Send an event."""
+        if self._listener is None:
+            return
+        resource = next((one.name for one in self._objectives if one.kind is not Kind.EXPENSIVE), "params")
+        self._listener(
+            Progress(
+                kind=kind,
+                generation=self.generation,
+                trained=self.trained,
+                failed=self.failed,
+                proposed=self.proposed,
+                spent=self.spent(seconds),
+                budget=self._budget,
+                front_size=len(self._front),
+                hypervolume=self._hypervolume,
+                hypervolume_change=self._change,
+                best=self._least("error"),
+                smallest=self._least(resource),
+                message=message,
+            )
+        )
+
+    def spent(self, seconds: float) -> Spent:
+        """What has been used after so many active seconds."""
+        return Spent(self.evaluations, self.examples, seconds)
+
+    def _least(self, name: str) -> Standing | None:
+        if not self._front:
+            return None
+        best = min(self._front, key=lambda member: self._values[member][name])
+        return Standing(best, self._values[best])
