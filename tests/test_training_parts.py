@@ -55,6 +55,11 @@ def test_engine_keeps_float32_and_whole_images_when_they_are_tiny() -> None:
     assert (engine.dtype, engine.crop) == (torch.float32, 0.0)
 
 
+@pytest.mark.parametrize(("images", "side", "expected"), [(600, 32, 50), (5_000, 32, 64), (5_000, 8, 128), (20, 8, 20)])
+def test_engine_takes_larger_batches_of_smaller_images(images: int, side: int, expected: int) -> None:
+    assert engine_choices(TrainingSettings(), noise(images, side), "cpu").batch_size == expected
+
+
 @pytest.mark.parametrize(
     ("flag", "dtype"), [("amx_bf16", torch.bfloat16), ("avx512_bf16", torch.bfloat16), ("avx2", torch.float32)]
 )
@@ -167,11 +172,11 @@ class Broken(nn.Module):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_outputs_that_are_not_finite_are_wrong(value: float) -> None:
-    data = noise(200)
+    data = noise(100)
     right = int((data.validation.labels[10:] == 0).sum())
     reading = read_error(Broken(value), data.validation, data, "cpu")
-    assert reading.error == pytest.approx(1 - right / 200)
-    assert reading.error_smoothed == pytest.approx(1 - right / 200)
+    assert reading.error == pytest.approx(1 - right / 100)
+    assert reading.error_smoothed == pytest.approx(1 - right / 100)
 
 
 def test_error_of_no_image_is_refused(module: nn.Module) -> None:

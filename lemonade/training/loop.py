@@ -19,7 +19,7 @@ from lemonade.training.optimiser import Optimiser
 from lemonade.training.stream import stream
 
 CURVE_POINTS = 30  # each costs one look at the loss, which on a GPU waits for all work in flight
-TEMPERATURE = 2.0  # of the distillation's two softmaxes
+TEMPERATURE = 2.0  # of the distillation's two softmaxes; 1, 2 and 4 came out alike on pruned digits networks
 
 
 @dataclass(frozen=True)

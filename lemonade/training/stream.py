@@ -34,8 +34,10 @@ def stream(
     augment = Augment(dataset, engine.crop, settings.cutout)
     targets = smoothed_targets(len(dataset.classes), settings.label_smoothing).to(images.device)
     layout = torch.channels_last if engine.channels_last else torch.contiguous_format
-    noise = torch.Generator(images.device).manual_seed(seed)
-    order = batches(len(images), engine.batch_size, torch.Generator().manual_seed(seed), images.device)
+    # two seeds from one, or the shuffle and the shifts would be made of the same random numbers
+    order_seed, noise_seed = torch.randint(2**62, (2,), generator=torch.Generator().manual_seed(seed)).tolist()
+    noise = torch.Generator(images.device).manual_seed(noise_seed)
+    order = batches(len(images), engine.batch_size, torch.Generator().manual_seed(order_seed), images.device)
     together = max(1, CHUNK_VALUES // (images[0].numel() * engine.batch_size))
     for start in range(0, steps, together):
         chosen = list(itertools.islice(order, min(together, steps - start)))
