@@ -61,9 +61,9 @@ def _checked(points: ArrayLike, name: str) -> Array:
 def _standardised(fit: Array, at: Array) -> tuple[Array, Array]:
     """Both in log10, shifted and scaled so that `fit` has mean 0 and deviation 1; its constant dimensions dropped."""
     both = np.concatenate([fit, at])
-    # an objective of the user's own may be 0 or negative: it is taken as it is
+    # an objective of the user's own may be 0 or negative: arcsinh is a logarithm for large values of either sign
     positive = (both > 0).all(axis=0)
-    both = np.where(positive, np.log10(np.where(positive, both, 1)), both)
+    both = np.where(positive, np.log10(np.where(positive, both, 1)), np.arcsinh(both))
     fit, at = both[: len(fit)], both[len(fit) :]
     middle = fit.mean(axis=0)
     spread = fit.std(axis=0, ddof=1) if len(fit) > 1 else np.zeros(fit.shape[1])

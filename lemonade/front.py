@@ -33,26 +33,27 @@ class Front:
     """
 
     def __init__(self) -> None:
-        self._members: dict[str, Points] = {}
+        self._ids: list[str] = []
+        self._points: Points = np.empty((0, 0))  # one row a member
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Ids of the members, oldest first."""
-        return tuple(self._members)
+        return tuple(self._ids)
 
     @property
     def members(self) -> Mapping[str, tuple[float, ...]]:
         """A copy of the members' vectors by id, oldest first."""
-        return {name: tuple(vector.tolist()) for name, vector in self._members.items()}
+        return {name: tuple(row) for name, row in zip(self._ids, self._points.tolist(), strict=True)}
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._ids)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._members
+        return name in self._ids
 
     def add(self, name: str, vector: Sequence[float]) -> Verdict:
         """Take in a vector unless a member dominates or equals it; members that it dominates drop out.
@@ -67,28 +68,38 @@ class Front:
             ValueError: if a value is not finite, the length is another, or the id is a member's.
         """
         new = self._checked(vector)
-        if name in self._members:
+        if name in self._ids:
             raise ValueError(f"'{name}' is on the front already")
-        for old in self._members.values():
-            if bool((old <= new).all()):
-                return Verdict.EQUAL if bool((old == new).all()) else Verdict.DOMINATED
-        for loser in self.dropped_by(vector):
-            del self._members[loser]
-        self._members[name] = new
+        if not self._ids:
+            self._ids, self._points = [name], new[None]
+            return Verdict.ADDED
+        at_least_as_good = (self._points <= new).all(axis=1)
+        if at_least_as_good.any():
+            is_equal = bool((self._points[at_least_as_good] == new).all())
+            return Verdict.EQUAL if is_equal else Verdict.DOMINATED
+        # no member is as good everywhere, so whatever the new one is nowhere worse than, it dominates
+        stays = ~(new <= self._points).all(axis=1)
+        self._ids = [*(old for old, kept in zip(self._ids, stays.tolist(), strict=True) if kept), name]
+        self._points = np.concatenate([self._points[stays], new[None]])
         return Verdict.ADDED
 
     def dropped_by(self, vector: Sequence[float]) -> tuple[str, ...]:
-        """Ids of the members that a vector dominates, and that drop out when it is added."""
+        """Ids of the members that a vector dominates, and that drop out when it is added.
+
+        Raises:
+            ValueError: as `add`.
+        """
         new = self._checked(vector)
-        return tuple(
-            [name for name, old in self._members.items() if bool((new <= old).all()) and bool((new < old).any())]
-        )
+        if not self._ids:
+            return ()
+        loses = (new <= self._points).all(axis=1) & (new < self._points).any(axis=1)
+        return tuple(old for old, lost in zip(self._ids, loses.tolist(), strict=True) if lost)
 
     def _checked(self, vector: Sequence[float]) -> Points:
         new = np.asarray(vector, dtype=np.float64)
-        wanted = next(iter(self._members.values()), new).shape
-        if new.ndim != 1 or new.size == 0 or new.shape != wanted:
-            raise ValueError(f"expected a vector of shape {wanted}, got {new.shape}: {vector}")
+        length = self._points.shape[1] if self._ids else new.size
+        if new.ndim != 1 or new.size == 0 or new.size != length:
+            raise ValueError(f"expected a vector of {length or 'some'} values, got shape {new.shape}: {vector}")
         if not np.isfinite(new).all():
             raise ValueError(f"only finite values can be compared, got {vector}")
         return new

@@ -15,8 +15,9 @@ import pydantic
 from lemonade.config import BudgetSettings, Config
 from lemonade.errors import LemonadeError
 from lemonade.front import Front
+from lemonade.frontview import FrontView
 from lemonade.journal import NAME, Line, read_journal
-from lemonade.members import FrontView, Member
+from lemonade.members import Member
 from lemonade.objectives import Objective, vector
 from lemonade.types import Candidate, Evaluation, Spent, Status
 from morphisms import GraphError, load_graph
@@ -171,6 +172,12 @@ class Run:
         """Whether the smoothed error decides what is better."""
         return self.config.selection.is_smoothed(self.facts["validation"])
 
+    @property
+    def under_way(self) -> set[str]:
+        """Ids of the candidates whose generation has not come to its end."""
+        ended = {one.number for one in self.generations}
+        return {name for name in self.candidates if self.candidates.record(name)["generation"] not in ended}
+
     @cached_property
     def front(self) -> FrontView:
         """What no other network dominates, within the limits, of all that were evaluated without failure."""
@@ -266,11 +273,11 @@ def _generation(line: Line, report: Line) -> Generation:
         operators=report.get("operators", {}),
         front=tuple(line["front"]),
         hypervolume=float(line["hypervolume"]),
-        spent=Spent(**line["spent"]),
+        spent=Spent(**_known_fields(Spent, line["spent"])),
     )
 
 
-def _known_fields(kind: type[Candidate] | type[Evaluation], record: Mapping[str, Any]) -> dict[str, Any]:
+def _known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that this version knows; a graph is stored apart."""
     names = {one.name for one in fields(kind)} - {"graph"}
     return {name: value for name, value in record.items() if name in names}

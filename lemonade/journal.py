@@ -18,6 +18,7 @@ a later version may add some without a new ``v``.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -45,9 +46,10 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        cure = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "put that right"
         raise LemonadeError(
-            f"{path}: cannot be written ({error.strerror or error}). The run is intact up to its last line; put that "
-            f"right (free some space?) and go on with: lemonade resume {_run_folder(path)}"
+            f"{path}: cannot be written ({error.strerror or error}). The run is intact up to its last line; {cure} and "
+            f"go on with: lemonade resume {_run_folder(path)}"
         ) from error
 
 

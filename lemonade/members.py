@@ -1,25 +1,18 @@
-"""Members of a front: a candidate with what came back for it, its weights and its network; and the front they form."""
+"""Members of a front: a candidate with what came back for it, its weights and its network."""
 
 from __future__ import annotations
 
-import csv
-import html
-import io
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lemonade.errors import LemonadeError
-from lemonade.front import Points, hypervolume, knee
-from lemonade.objectives import Kind, Objective, vector
 from lemonade.types import Candidate, Evaluation
 from morphisms import GraphError, NetworkGraph, flops, load_weights, params
 
 if TYPE_CHECKING:
-    import pandas
     from torch import nn
 
     from morphisms import Weights
@@ -42,7 +35,9 @@ class Member:
     facts: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name} {_text(value)}" for name, value in self.values.items())
+        from lemonade.reporting.numbers import measured
+
+        values = ", ".join(f"{name} {measured(name, value)}" for name, value in self.values.items())
         return f"<Member {self.id}: {values}>"
 
     @property
@@ -124,180 +119,6 @@ class Member:
         except ValueError as error:
             raise LemonadeError(f"{self.folder / str(self.evaluation.weights)}: {error}.") from None
         return Normalised(network, self.facts["mean"], self.facts["std"]).eval()
-
-
-class FrontView(Sequence[Member]):
-    """The members of a front, the cheapest first by the first objective that is not an error; prints as a table."""
-
-    def __init__(self, members: Sequence[Member], objectives: Sequence[Objective], smoothed: bool) -> None:
-        """Order members that do not dominate each other; `smoothed` says which reading of the error decided."""
-        self.objectives = tuple(objectives)
-        self.smoothed = smoothed
-        resource = next((one.name for one in objectives if one.kind is not Kind.EXPENSIVE), objectives[0].name)
-        self.members = tuple(sorted(members, key=lambda member: (member.values[resource], member.id)))
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __iter__(self) -> Iterator[Member]:
-        return iter(self.members)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.members[index]
-
-    @cached_property
-    def hypervolume(self) -> float:
-        """Share of the objectives' box that the members dominate, by the plain errors; 0 to 1."""
-        return hypervolume(self._points(smoothed=False), [one.axis for one in self.objectives])
-
-    @cached_property
-    def knee(self) -> Member | None:
-        """The member with the best trade-off (see `lemonade.front.knee`); None if the front is empty."""
-        if not self.members:
-            return None
-        return self.members[knee(self._points(self.smoothed), [one.axis for one in self.objectives])]
-
-    def where(self, limits: Mapping[str, float]) -> FrontView:
-        """The members whose values are at most the limits, as a view of the same kind.
-
-        Raises:
-            LemonadeError: for a limit on something that members have no value of.
-        """
-        for name in limits:
-            for member in self.members:
-                if name not in member.values:
-                    raise LemonadeError(f"members have no value of '{name}'. Known: {', '.join(member.values)}.")
-        kept = [one for one in self.members if all(one.values[name] <= limit for name, limit in limits.items())]
-        return FrontView(kept, self.objectives, self.smoothed)
-
-    def best(self, limits: Mapping[str, float] | None = None) -> Member:
-        """The member with the least error (by the reading that decides) within the limits; of equals, the cheapest.
-
-        Raises:
-            LemonadeError: if no member is within them, naming what there is.
-        """
-        if not self.members:
-            raise LemonadeError("the front is empty: no child has been trained without failure yet.")
-        kept = self.where(limits or {}).members
-        if not kept:
-            asked = " and ".join(f"{name} <= {limit:,.12g}" for name, limit in (limits or {}).items())
-            least = ", ".join(f"{name} {min(one.values[name] for one in self):,.6g}" for name in limits or {})
-            raise LemonadeError(f"no member of the front has {asked}. The least there is: {least}.")
-        return min(kept, key=lambda member: vector(member.values, self.objectives[:1], self.smoothed))
-
-    def to_json(self) -> dict[str, Any]:
-        """Objectives, hypervolume and members with all their values, as one JSON object."""
-        members = [
-            {
-                "id": one.id,
-                "parent": one.parent,
-                "generation": one.generation,
-                "operators": list(one.operators),
-                "values": dict(one.values),
-            }
-            for one in self
-        ]
-        return {
-            "objectives": [one.name for one in self.objectives],
-            "hypervolume": self.hypervolume,
-            "members": members,
-        }
-
-    def to_csv(self, path: str | Path | None = None) -> str:
-        """The members as CSV text with a header; written to `path` too if one is given.
-
-        Raises:
-            LemonadeError: if the file cannot be written.
-        """
-        names = self._value_names()
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["id", "parent", "generation", "operators", *names])
-        for one in self:
-            values = [one.values.get(name, "") for name in names]
-            writer.writerow([one.id, one.parent or "", one.generation, " ".join(one.operators), *values])
-        if path is not None:
-            try:
-                Path(path).write_text(text.getvalue(), encoding="utf-8")
-            except OSError as error:
-                raise LemonadeError(f"{path}: cannot be written ({error.strerror or error}).") from None
-        return text.getvalue()
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """The members as a data frame, indexed by id.
-
-        Raises:
-            LemonadeError: if pandas is not installed.
-        """
-        try:
-            import pandas
-        except ImportError:
-            raise LemonadeError("pandas is not installed. Use to_csv or to_json, or: pip install pandas") from None
-        return pandas.read_csv(io.StringIO(self.to_csv()), index_col="id")
-
-    def __str__(self) -> str:
-        if not self.members:
-            return "The front is empty: no child has been trained without failure yet."
-        rows = self._rows()
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        right = range(2, 2 + len(self._shown()))
-        lines = [
-            "  ".join(
-                cell.rjust(widths[column]) if column in right else cell.ljust(widths[column])
-                for column, cell in enumerate(row)
-            ).rstrip()
-            for row in rows
-        ]
-        return "\n".join([*lines, self._note()])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """The table for notebooks."""
-        if not self.members:
-            return f"<p>{html.escape(str(self))}</p>"
-        head, *rows = self._rows()
-        titles = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self._note())}</p>"
-
-    def _points(self, smoothed: bool) -> Points:
-        import numpy as np
-
-        points = [vector(one.values, self.objectives, smoothed) for one in self]
-        return np.array(points, dtype=np.float64).reshape(len(points), len(self.objectives))
-
-    def _value_names(self) -> list[str]:
-        """Objectives in their order, each error followed by its smoothed reading, then whatever else is known."""
-        known = dict.fromkeys(name for one in self for name in one.values)
-        ordered = [name for one in self.objectives for name in (one.name, one.smoothed) if name in known]
-        return list(dict.fromkeys([*(ordered or [one.name for one in self.objectives]), *known]))
-
-    def _shown(self) -> list[str]:
-        """Names of the columns of values in the table."""
-        smoothed = [one.smoothed for one in self.objectives if self.smoothed and one.smoothed in self._value_names()]
-        return [*(one.name for one in self.objectives), *smoothed]
-
-    def _rows(self) -> list[list[str]]:
-        names = self._shown()
-        rows = [["", "id", *names, "from", "how"]]
-        for one in self:
-            mark = "●" if one is self.knee else ""
-            rows.append(
-                [mark, one.id, *(_text(one.values[name]) for name in names), one.parent or "start", one.summary]
-            )
-        return rows
-
-    def _note(self) -> str:
-        assert self.members
-        images = self.members[0].facts["validation"]
-        note = f"● knee · hypervolume {self.hypervolume:.3f} · error on {images:,} validation images"
-        return f"{note}; ranked by error_smoothed (1 - mean probability of the true class)" if self.smoothed else note
-
-
-def _text(value: float) -> str:
-    """A value with separators if it is a large whole number, else with four digits."""
-    return f"{value:,.0f}" if value == math.floor(value) and abs(value) >= 1 else f"{value:.4g}"
 
 
 def _ended(evaluation: Evaluation) -> str:

@@ -170,7 +170,7 @@ def objective(
         raise unknown("kind of objective", kind, list(Kind))
 
     def register(function: _Function) -> _Function:
-        if name in OBJECTIVES:
+        if name in OBJECTIVES and not _is_newer_version(function, OBJECTIVES[name].measure):
             raise LemonadeError(f"objective '{name}' is there already. Give yours another name.")
         first_line = (function.__doc__ or "").strip().partition("\n")[0]
         OBJECTIVES[name] = Objective(name, unit, Kind(kind), box, log, description or first_line, function)
@@ -275,6 +275,14 @@ def vector(values: Mapping[str, float], objectives: Sequence[Objective], smoothe
     return tuple(
         values[one.smoothed] if smoothed and one.smoothed in values else values[one.name] for one in objectives
     )
+
+
+def _is_newer_version(function: Measure, known: Measure | None) -> bool:
+    """Whether both are the same function of the same module: a notebook's cell that runs again, an edited plug-in."""
+    if known is None:
+        return False
+    places = [(one.__module__, getattr(one, "__qualname__", "")) for one in (function, known)]
+    return places[0] == places[1]
 
 
 def _named(name: str, classes: int) -> Objective:

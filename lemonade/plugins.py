@@ -39,7 +39,9 @@ def _load(path: Path) -> str:
     digest = hashlib.sha256(source).hexdigest()
     key = (path.resolve(), digest)
     if key not in _loaded:
-        _loaded[key] = _run(path, source, f"lemonade_plugin_{path.stem}_{digest[:8]}")
+        # two files of the same name are two modules, two versions of one file are one
+        place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        _loaded[key] = _run(path, source, f"lemonade_plugin_{path.stem}_{place}")
     return digest
 
 

@@ -22,8 +22,10 @@ from typing import Any, Self
 from lemonade.config import BudgetSettings, Config, dump_config
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
-from lemonade.history import FrontView, Member, Run
+from lemonade.frontview import FrontView
+from lemonade.history import Run
 from lemonade.journal import NAME, Journal, lock_folder, repair_journal, write_whole, writing
+from lemonade.members import Member
 from lemonade.objectives import resolve
 from lemonade.plugins import load_plugins
 from lemonade.types import Candidate, Evaluation, Spent
@@ -45,9 +47,9 @@ class RunStore:
         self._config = run.config
         self._lock = lock
         self._journal = journal
-        self._candidates: dict[str, Candidate] = dict(run.candidates)
+        self._candidates: dict[str, Candidate] = {}  # of this process; `run` has those before
         self._evaluations: dict[str, Evaluation] = dict(run.evaluations)
-        self._recent: set[str] = set()  # evaluated since the last generation ended
+        self._recent = run.under_way & set(run.evaluations)  # evaluated since the last generation ended
         self._unsynced: set[Path] = set()
 
     @staticmethod
@@ -86,14 +88,23 @@ class RunStore:
         cls.check_free(folder)
         plugins = load_plugins(config.plugins)
         objectives = resolve(config.objectives, len(facts["classes"]), config.boxes)
-        around = environment()
         first = {
             "config": config.model_dump(mode="json"),
             "facts": dict(facts),
             "objectives": [one.to_json() for one in objectives],
-            "environment": around,
+            "environment": environment(),
             "plugins": plugins,
         }
+        try:
+            return cls._begin(folder, config, first)
+        except LemonadeError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            reason = error.__cause__.strerror or error.__cause__
+            raise LemonadeError(f"{folder}: the run folder cannot be made ({reason}). Choose another --out.") from None
+
+    @classmethod
+    def _begin(cls, folder: Path, config: Config, first: Mapping[str, Any]) -> RunStore:
         for part in (folder, folder / "graphs", folder / "weights"):
             with writing(part):
                 part.mkdir(parents=True, exist_ok=True)
@@ -101,7 +112,7 @@ class RunStore:
         try:
             cls.check_free(folder)  # another process may have been quicker
             write_whole(folder / "config.yaml", dump_config(config))
-            write_whole(folder / "environment.json", json.dumps(around, indent=1) + "\n")
+            write_whole(folder / "environment.json", json.dumps(first["environment"], indent=1) + "\n")
             (folder / NAME).unlink(missing_ok=True)  # half a first line, if anything
             journal = Journal(folder / NAME)
             journal.append("run", first)
@@ -226,7 +237,8 @@ class RunStore:
     def write_front(self, front: Sequence[str]) -> None:
         """Write front.csv anew, with the members of those ids."""
         run = self._run
-        members = [Member(self._candidates[one], self._evaluations[one], self.folder, run.facts) for one in front]
+        candidates = {one: self._candidates.get(one) or run.candidates[one] for one in front}
+        members = [Member(candidates[one], self._evaluations[one], self.folder, run.facts) for one in front]
         write_whole(self.folder / "front.csv", FrontView(members, run.objectives, run.smoothed).to_csv())
 
     def keep_only(self, names: Collection[str]) -> None:
