@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 
@@ -23,18 +22,13 @@ def print_json(document: Any) -> None:
 def print_next(console: Console, steps: Iterable[tuple[Sequence[str | Path], str]]) -> None:
     """Print the commands that a person would want next, each with what it does."""
     rows = [(command(*words), purpose) for words, purpose in steps]
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    # a command is there to be copied: what it does gives way first
-    grid.add_column(no_wrap=True, style="next")
-    grid.add_column(style="quiet")
+    widest = max([len(line) for line, _ in rows], default=0)
     for index, (line, purpose) in enumerate(rows):
-        grid.add_row("Next:" if index == 0 else "", line, purpose)
-    if max((len(line) for line, _ in rows), default=0) + 10 > console.width:
-        for index, (line, _) in enumerate(rows):
-            console.print(Text(("Next: " if index == 0 else "      ") + line), soft_wrap=True)
-    else:
-        console.print(grid)
+        text = Text("Next:  " if index == 0 else "       ").append(line, style="next")
+        # a command is there to be copied and is never broken: what it does gives way first
+        if widest + len(purpose) + 11 <= console.width:
+            text.append(" " * (widest - len(line) + 2) + purpose, style="quiet")
+        console.print(text, soft_wrap=True)
 
 
 def command(*words: str | Path) -> str:

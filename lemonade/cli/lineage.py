@@ -30,7 +30,7 @@ def lineage(run: options.RunFolder, model: options.ModelId, as_json: options.AsJ
     console, shown = screen.console(), common.short_path(run)
     console.print(Text(tables.best_sentence(loaded, member)))
     resource = next(iter(reading.resource_names(loaded)), None)
-    console.print(network.lineage_table(chain, resource))
+    console.print(network.lineage_table(chain, resource, console.width))
     own, before = member.evaluation.examples, inherited[0]
     console.print(
         Text(

@@ -34,7 +34,7 @@ def show(run: options.RunFolder, model: options.ModelId, as_json: options.AsJson
     console, shown = screen.console(), common.short_path(run)
     _print_summary(console, loaded, member)
     console.print()
-    console.print(network.node_table(member.graph))
+    console.print(network.node_table(member.graph, console.width))
     console.print(Text(tables.FLOPS_NOTE, style="quiet"))
     console.print()
     _print_place(console, loaded, member)
@@ -60,7 +60,7 @@ def _print_summary(console: Console, run: Run, member: Member) -> None:
     errors = [name for name in run.objective_names if numbers.is_error(name) and name in member.values]
     for name in errors:
         value = numbers.share(member.values[name], reading.images_of(member))
-        console.print(Text(f"{name} {value}: {tables.between(member, name)}"))
+        console.print(Text(f"{name} {value}, {tables.between(member, name)}"))
     others = [name for name in run.objective_names if name not in (*errors, "params", "flops", "activation_bytes")]
     for name in others:
         if name in member.values:
@@ -88,15 +88,8 @@ def _print_place(console: Console, run: Run, member: Member) -> None:
 
 def _print_history(console: Console, run: Run, member: Member, shown: Path) -> None:
     chain = list(run.lineage(member.id))
-    console.print(Text("history:"))
-    error = reading.error_name(run)
-    for ancestor in chain[:HISTORY_SHOWN]:
-        value = (
-            f"  {error} {numbers.share(ancestor.values[error], reading.images_of(ancestor))}"
-            if error is not None and error in ancestor.values
-            else ""
-        )
-        console.print(Text(f"  {ancestor.id}  {network.how(ancestor)}{value}"))
+    console.print()
+    console.print(network.history_table(chain[:HISTORY_SHOWN], reading.error_name(run) or "error", console.width))
     if len(chain) > HISTORY_SHOWN:
         rest = numbers.quantity(len(chain) - HISTORY_SHOWN, "older ancestor")
         console.print(Text(f"  ... {rest}: {common.command('lineage', shown, member.id)}", style="quiet"))

@@ -30,11 +30,18 @@ def status(run: options.RunFolder, as_json: options.AsJson = False) -> None:
     grid.add_column()
     for name, value in _rows(loaded):
         grid.add_row(name, Text(value))
-    console.print(Text(f"{shown}: {'finished' if loaded.finished else 'not finished'}"))
+    console.print(Text(f"{shown}: {state(loaded)}"))
     console.print(grid)
     first = ("front", shown), "its members"
     second = (("resume", shown), "go on") if not loaded.finished else None
     common.print_next(console, [first, *([second] if second else [])])
+
+
+def state(run: Run) -> str:
+    """Whether a run is finished, in words."""
+    if run.finished:
+        return "finished"
+    return "stopped early; it can go on" if run.ended else "running, or stopped by force; then it can go on"
 
 
 def ended(run: Run) -> dict[str, int]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
-from rich.text import Text
 
 from lemonade.reporting import numbers, reading
+from lemonade.reporting.layout import Column, fitted
 from morphisms import INPUT, Exactness, NetworkGraph, Node
 from morphisms.cost import node_shares
+from morphisms.ops import OPS
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run
@@ -24,39 +26,34 @@ _WORDS = {
 }  # fmt: skip
 
 
-def node_table(graph: NetworkGraph) -> Table:
+def node_table(graph: NetworkGraph, width: int) -> Table:
     """Nodes in order with operation, output shape, parameters and share of the flops."""
     shares = node_shares(graph)
-    straight = reads_only_previous(graph)
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="quiet", show_edge=False)
-    table.add_column("node", no_wrap=True)
-    table.add_column("operation", no_wrap=True, overflow="ellipsis")
-    if not straight:
-        table.add_column("reads", overflow="ellipsis", no_wrap=True, style="quiet")
-    table.add_column("output", no_wrap=True)
-    table.add_column("params", justify="right", no_wrap=True)
-    table.add_column("share of flops", no_wrap=True)
-    reads = [] if straight else [""]
-    table.add_row(INPUT, "images in [0, 1], normalised", *reads, shape_text(graph.input_shape), "", "", style="quiet")
+    columns = [
+        Column("node"),
+        Column("operation", gives_way=True),
+        Column("reads", style="quiet"),
+        Column("output"),
+        Column("params", right=True),
+        Column("share of flops"),
+    ]
+    rows = [[INPUT, "images, normalised", "", shape_text(graph.input_shape), "", ""]]
     previous = INPUT
     for node in graph.nodes:
         facts = graph.facts[node.name]
-        source = "" if node.inputs == (previous,) else ", ".join(node.inputs)
-        cells = [] if straight else [source]
+        # only what does not follow from the line above is said
+        reads = "" if node.inputs == (previous,) else ", ".join(node.inputs)
         amount = numbers.count(facts.params) if facts.params else ""
-        table.add_row(node.name, operation(node), *cells, shape_text(facts.shape), amount, _share(shares[node.name]))
+        rows.append([node.name, operation(node), reads, shape_text(facts.shape), amount, _share(shares[node.name])])
         previous = node.name
-    return table
+    if not any(row[2] for row in rows):
+        del columns[2]
+        rows = [[*row[:2], *row[3:]] for row in rows]
+    return fitted(columns, rows, width)
 
 
 def _share(share: float) -> str:
     return f"{share * 100:5.1f} % {numbers.bar(share, BAR_WIDTH)}" if share else ""
-
-
-def reads_only_previous(graph: NetworkGraph) -> bool:
-    """Whether the network is a plain chain."""
-    names = [INPUT, *[node.name for node in graph.nodes]]
-    return all(node.inputs == (before,) for before, node in zip(names, graph.nodes, strict=False))
 
 
 def operation(node: Node) -> str:
@@ -67,13 +64,12 @@ def operation(node: Node) -> str:
     # the number of output channels stands in the shape beside it
     for name in ("channels", "features"):
         attrs.pop(name, None)
-    extras = [_attribute(name, value) for name, value in attrs.items()]
+    usual = OPS[node.op].defaults
+    extras = [_attribute(name, value) for name, value in attrs.items() if usual.get(name) != value]
     return ", ".join([text, *[extra for extra in extras if extra]])
 
 
 def _attribute(name: str, value: object) -> str:
-    if name == "stride" and value == 1:
-        return ""
     if isinstance(value, bool):
         return f"with {name}" if value else ""
     return f"{name.replace('_', ' ')} {value}"
@@ -99,40 +95,53 @@ def neighbours(run: Run, member: Member) -> dict[str, Member | None]:
     }
 
 
-def lineage_table(chain: Sequence[Member], resource: str | None) -> Table:
-    """A member and its ancestors, youngest first, with what each step did and cost.
+def lineage_table(chain: Sequence[Member], resource: str | None, width: int) -> Table:
+    """A network and its ancestors, youngest first, with what each step did and cost.
 
     Args:
-        chain: From the member to its start network.
+        chain: From the network to its start network.
         resource: A resource objective to show beside the error.
+        width: Columns of the screen.
     """
-    inherited = inherited_examples(chain)
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="quiet", show_edge=False)
-    table.add_column("id", no_wrap=True)
-    table.add_column("how", overflow="fold", ratio=1)
-    stages = [stage for stage in STAGES if any(stage in stages_of(member) for member in chain)]
-    for stage in stages:
-        table.add_column(f"error\n{stage}", justify="right", no_wrap=True)
-    if resource is not None:
-        table.add_column(f"\n{resource}", justify="right", no_wrap=True)
-    table.add_column("examples\ntrained", justify="right", no_wrap=True)
-    table.add_column("examples\ninherited", justify="right", no_wrap=True)
-    table.add_column("\ntime", justify="right", no_wrap=True)
-    for depth, (member, before) in enumerate(zip(chain, inherited, strict=True)):
-        found = stages_of(member)
-        images = reading.images_of(member)
-        errors = [numbers.share(found[stage]["error"], images) if stage in found else "" for stage in stages]
-        size = [numbers.measured(resource, member.values[resource])] if resource is not None else []
-        table.add_row(
-            f"{'└ ' if depth else ''}{member.id}",
-            Text(how(member)),
-            *errors,
-            *size,
-            numbers.count(member.evaluation.examples),
-            numbers.count(before),
-            numbers.duration(member.evaluation.seconds),
+    wide, middling = width >= 100, width >= 76
+    stages = [stage for stage in STAGES if any(stage in member.evaluation.stages for member in chain)]
+    if not middling:
+        stages = [stage for stage in stages if stage == "trained"]
+    resource = resource if wide else None
+    columns = [
+        Column("id"),
+        Column("how", gives_way=True, folds=True),
+        *[Column(f"error\n{stage}", right=True) for stage in stages],
+        *([Column(f"\n{resource}", right=True)] if resource is not None else []),
+        Column("examples\ntrained", right=True),
+        *([Column("examples\ninherited", right=True)] if middling else []),
+        *([Column("\ntime", right=True)] if wide else []),
+    ]
+    rows = []
+    for depth, (member, before) in enumerate(zip(chain, inherited_examples(chain), strict=True)):
+        found, images = member.evaluation.stages, reading.images_of(member)
+        rows.append(
+            [
+                f"{'└ ' if depth else ''}{member.id}",
+                how(member),
+                *[numbers.share(found[stage].error, images) if stage in found else "" for stage in stages],
+                *([numbers.measured(resource, member.values[resource])] if resource is not None else []),
+                numbers.count(member.evaluation.examples),
+                *([numbers.count(before)] if middling else []),
+                *([numbers.duration(member.evaluation.seconds)] if wide else []),
+            ]
         )
-    return table
+    return fitted(columns, rows, width)
+
+
+def history_table(chain: Sequence[Member], error: str, width: int) -> Table:
+    """A network and its ancestors, youngest first, one line each."""
+    rows = []
+    for member in chain:
+        value = member.values.get(error)
+        shown = "" if value is None else numbers.share(value, reading.images_of(member))
+        rows.append([member.id, how(member), shown])
+    return fitted([Column("history"), Column("", gives_way=True), Column(error, right=True)], rows, width)
 
 
 def how(member: Member) -> str:
@@ -142,20 +151,6 @@ def how(member: Member) -> str:
         return member.summary
     exact = all(morphism.exactness is not Exactness.APPROXIMATE for morphism in morphisms)
     return f"{'; '.join(morphism.summary for morphism in morphisms)} ({'exact' if exact else 'approximate'})"
-
-
-def stages_of(member: Member) -> Mapping[str, dict[str, float]]:
-    """Stages of a member's evaluation by name, as plain numbers; none if it was not trained."""
-    return {
-        name: {
-            "error": stage.error,
-            "error_smoothed": stage.error_smoothed,
-            "images": stage.images,
-            "examples": stage.examples,
-            "seconds": stage.seconds,
-        }
-        for name, stage in member.evaluation.stages.items()
-    }
 
 
 def inherited_examples(chain: Sequence[Member]) -> list[int]:
@@ -180,7 +175,7 @@ def record(member: Member) -> dict[str, Any]:
         "values": dict(member.values),
         "status": evaluation.status.value,
         "message": evaluation.message,
-        "stages": {name: dict(stage) for name, stage in stages_of(member).items()},
+        "stages": {name: asdict(stage) for name, stage in evaluation.stages.items()},
         "examples": evaluation.examples,
         "seconds": evaluation.seconds,
         "morphisms": [morphism.to_json() for morphism in member.candidate.morphisms],

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: 854, 4,102, 1.9 M, 1 min 20 s, an error with its interval."""
+"""Numbers as a person reads them: 854, 4,102, 1.9 M, 3 min 20 s, an error with its interval."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def quantity(number: float, noun: str, plural: str | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in words: 8 s, 1 min 20 s, 2 h 05 min."""
+    """A length of time in words: 8 s, 80 s, 3 min 20 s, 2 h 05 min."""
     seconds = max(0.0, seconds)
     if seconds < 9.95:
         return f"{seconds:.1f} s" if seconds % 1 > 0.05 else f"{seconds:.0f} s"
     whole = round(seconds)
-    if whole < 60:
+    if whole < 120:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s" if whole % 60 else f"{whole // 60} min"

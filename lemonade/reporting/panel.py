@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -130,17 +131,35 @@ class Panel:
         since = self._now() - self._heard
         used, total, left = _remaining(progress.budget, progress, since)
         lines = [
-            f" generation {progress.generation} · {_children(progress)}, {numbers.count(progress.proposed)} proposed"
-            f" · {numbers.duration(progress.spent.seconds + since)}{_of(progress.budget)}",
-            f" front {numbers.quantity(progress.front_size, 'member')}"
-            f" · hypervolume {progress.hypervolume:.3f} ({progress.hypervolume_change:+.3f})"
-            + (f"      {numbers.sparkline(self._course, 10)}" if len(self._course) > 1 and width >= 60 else ""),
+            [
+                f"generation {progress.generation}",
+                f"{_children(progress)}, {numbers.count(progress.proposed)} proposed",
+                f"{numbers.duration(progress.spent.seconds + since)}{_of(progress.budget)}",
+            ],
+            [
+                f"front {numbers.quantity(progress.front_size, 'member')}",
+                f"hypervolume {progress.hypervolume:.3f} ({progress.hypervolume_change:+.3f})"
+                + (f"  {numbers.sparkline(self._course, 10)}" if len(self._course) > 1 else ""),
+            ],
         ]
         if progress.best is not None:
             least = progress.smallest
-            lines.append(f" best {_standing(progress.best)}" + (f" · smallest {_size_first(least)}" if least else ""))
-        texts = [Text(line, overflow="ellipsis", no_wrap=True) for line in lines]
+            lines.append([f"best {_standing(progress.best)}", *([f"smallest {_size_first(least)}"] if least else [])])
+        flowing = [line for parts in lines for line in flow(parts, width - 1)]
+        texts = [Text(f" {line}", overflow="ellipsis", no_wrap=True) for line in flowing]
         return Group(*texts, _bar(used, total, left, width), *([note] if note else []))
+
+
+def flow(parts: Sequence[str], width: int) -> list[str]:
+    """Parts joined by dots, on as few lines as they fit on."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        joined = f"{lines[-1]} · {part}"
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return lines
 
 
 def _bar(used: float, total: float, left: str, width: int) -> Table:

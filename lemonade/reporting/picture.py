@@ -60,7 +60,8 @@ def _draw(axes: Axes, run: Run, error: str, resource: str) -> None:
     # a log axis has no 0: a network without a single wrong image is drawn at half an image
     least = 0.5 / max(1, run.facts["validation"])
     axes.set_axisbelow(True)
-    axes.set_xscale("log")
+    if next(one.log for one in run.objectives if one.name == resource):
+        axes.set_xscale("log")
     axes.set_yscale("log")
     axes.grid(True, which="major", color=PALE, linewidth=0.6)
     axes.scatter(
@@ -95,7 +96,7 @@ def _scales(axes: Axes, resource: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xlabel(UNITS.get(resource, resource), color=INK)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.short(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.short(value).replace(".0 ", " ")))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
@@ -113,7 +114,8 @@ def _legend(figure: Any, axes: Axes) -> None:
 def _title(run: Run) -> str:
     spent = run.spent
     children = numbers.quantity(spent.evaluations, "child", "children")
-    return f"{Path(run.config.dataset).name}: {children} in {numbers.duration(spent.seconds)}, seed {run.config.seed}"
+    off = " Members off the line are on the front for another objective." if len(run.objectives) > 2 else ""
+    return f"{run.facts['name']}: {children} in {numbers.duration(spent.seconds)}, seed {run.config.seed}.{off}"
 
 
 def dominated(run: Run) -> list[Mapping[str, float]]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from lemonade.reporting import numbers, reading
+from lemonade.reporting.layout import Column, fitted
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run
 
 FLOPS_NOTE = "flops: one multiply-add counts as one, as fvcore counts."
 KNEE = "●"
-_INTERVAL_WIDTH, _FROM_WIDTH = 92, 78
+_SMOOTHED_WIDTH, _INTERVAL_WIDTH, _FROM_WIDTH = 110, 92, 72
 
 
 def front_table(
@@ -31,32 +33,48 @@ def front_table(
         most: Show at most this many, spread over the whole; default: all.
         knee: The member to mark.
     """
-    names = run.objective_names
+    columns, fields = _front_columns(run, console.width)
     shown = spread(members, most, keep=knee)
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="quiet", show_edge=False)
-    wide = [numbers.is_error(name) for name in names]
-    table.add_column("", width=1, style="knee")
-    table.add_column("id", no_wrap=True)
-    with_interval = console.width >= _INTERVAL_WIDTH
-    for name, is_error in zip(names, wide, strict=True):
-        table.add_column(name, justify="right", no_wrap=True)
-        if is_error and with_interval:
-            table.add_column("95 % interval", justify="left", no_wrap=True, style="quiet")
-    with_parent = console.width >= _FROM_WIDTH
-    if with_parent:
-        table.add_column("from", no_wrap=True, style="quiet")
-    table.add_column("how", no_wrap=True, overflow="ellipsis", ratio=1)
-    for member in shown:
-        cells = []
-        for name in names:
-            cells.append(numbers.measured(name, member.values[name], reading.images_of(member)))
-            if numbers.is_error(name) and with_interval:
-                cells.append(interval(member, name))
-        origin = [member.parent or "start"] if with_parent else []
-        style = "knee" if knee is not None and member.id == knee.id else None
-        mark = KNEE if style else ""
-        table.add_row(mark, member.id, *cells, *origin, Text(member.summary), style=style)
-    return table
+    rows = [[field(member) for field in fields] for member in shown]
+    marked = [knee is not None and member.id == knee.id for member in shown]
+    for row, is_knee in zip(rows, marked, strict=True):
+        row[0] = KNEE if is_knee else ""
+    return fitted(columns, rows, console.width, ["knee" if is_knee else "" for is_knee in marked])
+
+
+def _front_columns(run: Run, width: int) -> tuple[list[Column], list[Callable[[Member], str]]]:
+    """The columns there is room for, each with what it shows of a member."""
+    columns = [Column(""), Column("id")]
+    fields: list[Callable[[Member], str]] = [_nothing, attrgetter("id")]
+    for objective in run.objectives:
+        name = objective.name
+        columns.append(Column(name, right=True))
+        fields.append(partial(_value, name=name))
+        if not numbers.is_error(name):
+            continue
+        if run.smoothed and width >= _SMOOTHED_WIDTH:
+            columns.append(Column("smoothed", right=True, style="quiet"))
+            fields.append(partial(_value, name=objective.smoothed))
+        if width >= _INTERVAL_WIDTH:
+            columns.append(Column("95 % interval", style="quiet"))
+            fields.append(partial(interval, name=name))
+    if width >= _FROM_WIDTH:
+        columns.append(Column("from", style="quiet"))
+        fields.append(_origin)
+    return [*columns, Column("how", gives_way=True)], [*fields, attrgetter("summary")]
+
+
+def _nothing(member: Member) -> str:
+    return ""
+
+
+def _origin(member: Member) -> str:
+    return member.parent or "start"
+
+
+def _value(member: Member, name: str) -> str:
+    value = member.values.get(name)
+    return "" if value is None else numbers.measured(name, value, reading.images_of(member))
 
 
 def front_notes(run: Run, members: Sequence[Member], knee: Member | None) -> list[str]:
@@ -65,7 +83,7 @@ def front_notes(run: Run, members: Sequence[Member], knee: Member | None) -> lis
     if knee is not None:
         error = reading.error_name(run)
         text = f"{KNEE} knee {knee.id}: the best trade-off between error and cost"
-        notes.append(f"{text}." if error is None else f"{text}; {between(knee, error)}.")
+        notes.append(f"{text}." if error is None else f"{text}; {error} {between(knee, error)}.")
     images = reading.images_of(members[0]) if members else None
     if images is not None:
         sentence = f"error: share of {numbers.count(images)} validation images classified wrongly"
@@ -92,14 +110,13 @@ def headline(run: Run) -> str:
 
 
 def between(member: Member, error: str = "error") -> str:
-    """``"error between 0.007 and 0.040 (95 %, 287 images)"``."""
+    """``"between 0.007 and 0.040 (95 %, 287 images)"``."""
     images = reading.images_of(member)
     if images is None:
-        return f"{error} {numbers.share(member.values[error])}"
+        return "read on an unknown number of images"
     low, high = numbers.wilson(member.values[error], images)
     return (
-        f"{error} between {numbers.share(low, images)} and {numbers.share(high, images)}"
-        f" (95 %, {numbers.count(images)} images)"
+        f"between {numbers.share(low, images)} and {numbers.share(high, images)} (95 %, {numbers.count(images)} images)"
     )
 
 
