@@ -5,16 +5,18 @@ A setting is defined here once, with its default and its reason. An unknown one 
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
+import pydantic_core
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from lemonade.errors import LemonadeError, unknown
+from lemonade.errors import LemonadeError
 
 DEFAULT_SECONDS = 600.0
 
@@ -33,6 +35,18 @@ def parse_seconds(value: object) -> object:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
+def parse_count(value: object) -> object:
+    """Turn ``"1e6"`` and ``"2_000"`` into whole numbers, which YAML and the command line hand over as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return int(number) if number.is_integer() else value
+
+
+Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -46,8 +60,10 @@ class Settings(BaseModel):
 class BudgetSettings(Settings):
     """When to stop asking for children: whichever is reached first. With none given, ten minutes."""
 
-    evaluations: int | None = Field(None, gt=0, description="children trained, initial networks and failures included")
-    examples: int | None = Field(None, gt=0, description="training images seen, distillation included")
+    evaluations: Count | None = Field(
+        None, gt=0, description="children trained, initial networks and failures included"
+    )
+    examples: Count | None = Field(None, gt=0, description="training images seen, distillation included")
     time: Seconds | None = Field(None, gt=0, description="active wall time in seconds, or 90s, 10m, 1.5h")
 
 
@@ -64,7 +80,7 @@ class DataSettings(Settings):
 
 
 class SearchSettings(Settings):
-    """The search method's own settings. Where the LEMONADE paper is open, the choice is here and stored with the run."""
+    """The search method's own settings; where the LEMONADE paper is open, the choice is here and kept with the run."""
 
     proposals: int = Field(100, gt=0, description="n_pc: children proposed a generation")
     children: int = Field(8, gt=0, description="n_ac: children accepted and trained a generation")
@@ -95,7 +111,7 @@ class SelectionSettings(Settings):
 class TrainingSettings(Settings):
     """How a child is trained: one rule for every method and every child."""
 
-    child_examples: int | None = Field(
+    child_examples: Count | None = Field(
         None, gt=0, description="training images a child sees; default: 8 epochs, at least 8,000, at most 90,000"
     )
     initial_factor: float = Field(3.0, gt=0, description="initial networks see this many times child_examples")
@@ -161,6 +177,9 @@ SHORT = {
 }
 
 
+SECTIONS = ("budget", "data", "search", "selection", "training")
+
+
 def setting_names(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     """Dotted names of all settings, in the order they are defined."""
     names = []
@@ -186,7 +205,9 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
     tree, lines, source = _read_yaml(Path(file)) if file is not None else ({}, {}, "")
     for name, value in (settings or {}).items():
         if value is not None:
-            _put(tree, SHORT.get(name, name), value)
+            dotted = SHORT.get(name, name)
+            lines.pop(dotted, None)  # what is wrong with it then is not the file's fault
+            _put(tree, dotted, value)
     return _checked(tree, lines, source)
 
 
@@ -286,10 +307,52 @@ def _checked(tree: Mapping[str, Any], lines: Mapping[str, int], source: str) -> 
         first = error.errors()[0]
         # pydantic adds positions inside lists; the setting's name ends before them
         name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
-        line = f"{source} line {lines[name]}: " if name in lines else (f"{source}: " if source else "")
+        line = f"{source} line {lines[name]}: " if name in lines else ""
         if first["type"] == "extra_forbidden":
-            near = unknown("setting", name, setting_names())
-            text = str(near).split(" Known:")[0]
-            raise LemonadeError(f"{line}{text} All settings: lemonade search --help, config.yaml of any run.") from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise LemonadeError(f"{line}{name}: {message[0].lower()}{message[1:]}, got {first['input']!r}.") from None
+            raise LemonadeError(f"{line}{_no_setting(name, first['input'])}") from None
+        got = first["input"]
+        shown = f"'{got}'" if isinstance(got, str) and not re.fullmatch(r"-?[0-9.]+", got) else f"{got}"
+        raise LemonadeError(f"{line}{name}: {_expected(name, first)}, got {shown}.") from None
+
+
+def _no_setting(name: str, value: object) -> str:
+    if isinstance(value, dict) and value:  # a section: what the person wanted is one of the settings inside
+        name = f"{name}.{next(iter(value))}"
+    near = difflib.get_close_matches(name, [*setting_names(), *SECTIONS], n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"'{name}' is not a setting.{hint} All settings stand in the config.yaml of any run."
+
+
+def _is_whole(name: str) -> bool:
+    model: Any = Config
+    for part in name.split("."):
+        info = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        model = info.annotation if info is not None else None
+    return bool(re.search(r"\bint\b", str(model)))  # also inside an annotation or a union
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a list",
+    "dict": "names and values",
+    "model": "settings as 'name: value'",
+}
+_BOUNDS = {"gt": "greater than", "ge": "of at least", "lt": "less than", "le": "of at most"}
+
+
+def _expected(name: str, error: pydantic_core.ErrorDetails) -> str:
+    """What would have been right, in words; pydantic's own where there are no better ones."""
+    bound, context = error["type"], error.get("ctx", {})
+    for short, words in _BOUNDS.items():
+        if short in context:
+            kind = "a whole number" if _is_whole(name) else "a number"
+            return f"expected {kind} {words} {context[short]:g}"
+    if bound == "literal_error":
+        return f"expected {context['expected']}"
+    if bound == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ").split(", got ")[0]
+    kind = _KINDS.get(bound.partition("_")[0], "")
+    return f"expected {kind}" if kind else f"{error['msg'][0].lower()}{error['msg'][1:]}"

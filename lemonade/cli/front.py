@@ -60,7 +60,7 @@ def front(
 
 
 def _chosen(run: Run, where: str | None, best: str | None, knee: bool) -> list[Member]:
-    from lemonade.members import FrontView
+    from lemonade.history import FrontView
 
     members = list(run.front.members)
     if not members:
@@ -117,7 +117,7 @@ def _document(run: Run, members: list[Member]) -> dict[str, Any]:
 
 
 def _write_csv(run: Run, members: list[Member], path: Path, quiet: bool) -> None:
-    from lemonade.members import FrontView
+    from lemonade.history import FrontView
 
     FrontView(members, run.objectives, run.smoothed).to_csv(path)
     typer.echo(f"Written: {path}", err=quiet)

@@ -14,6 +14,7 @@ from rich.text import Text
 from lemonade import __version__
 from lemonade.cli import common
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config
+from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.reporting import numbers, screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener
@@ -21,7 +22,7 @@ from lemonade.run import Stop, resume_search, run_search
 from lemonade.types import Progress
 
 STOPPED_EARLY = 3
-MEMBERS_SHOWN = 8
+MEMBERS_SHOWN, MEMBERS_AT_MOST = 9, 12  # a front a little larger than what is shown is shown whole
 LOADING = "loading torch and the images ..."
 
 Work = Callable[[Callable[[Progress], None], Stop], Run]
@@ -53,11 +54,23 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool) -> int:
             console.print(Text(f"{shown} is finished: its budget is used up ({used}). Nothing was trained."))
             _suggest_more(console, shown, before)
         return 0
+    if budget is not None:
+        _check_new_totals(budget, before)
     if not quiet:
         console.print(Text(f"lemonade {__version__} · resuming {shown} · {before.config.dataset}"))
         console.print(Text(f"Budget in all: {budget_text(budget or before.config.budget)}"))
 
     return _carry_out(console, folder, lambda on_event, stop: resume_search(folder, budget, on_event, stop), quiet)
+
+
+def _check_new_totals(budget: BudgetSettings, before: Run) -> None:
+    for name, used in (("evaluations", before.spent.evaluations), ("examples", before.spent.examples)):
+        total = getattr(budget, name)
+        if total is not None and total <= used:
+            raise LemonadeError(f"--{name} {total}: the run has used {used} already; give a larger total.")
+    if budget.time is not None and budget.time <= before.spent.seconds:
+        used_time = numbers.duration(before.spent.seconds)
+        raise LemonadeError(f"--time {budget.time:g}s: the run has used {used_time} already; give a larger total.")
 
 
 def _carry_out(console: Console, folder: Path, work: Work, quiet: bool) -> int:
@@ -134,8 +147,9 @@ def _conclude(console: Console, run: Run, shown: Path, written: list[str]) -> No
     else:
         console.print()
         console.print(Text(f"Front of {shown}: {tables.headline(run)}"))
-        console.print(tables.front_table(run, members, console, MEMBERS_SHOWN, run.front.knee))
-        hidden = len(members) - MEMBERS_SHOWN
+        most = None if len(members) <= MEMBERS_AT_MOST else MEMBERS_SHOWN
+        console.print(tables.front_table(run, members, console, most, run.front.knee))
+        hidden = len(members) - (most or len(members))
         if hidden > 0:
             console.print(Text(f"  ... {hidden} more: {common.command('front', shown)}", style="quiet"))
         console.print(tables.paragraph(tables.front_notes(run, members, run.front.knee)))
