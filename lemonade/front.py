@@ -78,8 +78,8 @@ class Front:
             is_equal = bool((self._points[at_least_as_good] == new).all())
             return Verdict.EQUAL if is_equal else Verdict.DOMINATED
         # no member is as good everywhere, so whatever the new one is nowhere worse than, it dominates
-        stays = ~(new <= self._points).all(axis=1)
-        self._ids = [*(old for old, kept in zip(self._ids, stays.tolist(), strict=True) if kept), name]
+        stays: NDArray[np.bool_] = ~(new <= self._points).all(axis=1)
+        self._ids = [*(old for old, kept in zip(self._ids, stays, strict=True) if kept), name]
         self._points = np.concatenate([self._points[stays], new[None]])
         return Verdict.ADDED
 
@@ -92,8 +92,8 @@ class Front:
         new = self._checked(vector)
         if not self._ids:
             return ()
-        loses = (new <= self._points).all(axis=1) & (new < self._points).any(axis=1)
-        return tuple(old for old, lost in zip(self._ids, loses.tolist(), strict=True) if lost)
+        loses: NDArray[np.bool_] = (new <= self._points).all(axis=1) & (new < self._points).any(axis=1)
+        return tuple(old for old, lost in zip(self._ids, loses, strict=True) if lost)
 
     def _checked(self, vector: Sequence[float]) -> Points:
         new = np.asarray(vector, dtype=np.float64)

@@ -255,7 +255,8 @@ class Run:
         }
         self.generations = tuple(generations)
         examples = sum(one.examples for one in self.evaluations.values())
-        self.spent = Spent(len(self.evaluations), examples, float(lines[-1]["s"]))
+        trained = sum(one.status is not Status.REJECTED for one in self.evaluations.values())
+        self.spent = Spent(trained, examples, float(lines[-1]["s"]))
 
     def _within_limits(self, values: Mapping[str, float]) -> bool:
         return all(values[name] <= limit for name, limit in self.config.limits.items() if name in values)
