@@ -199,7 +199,7 @@ class _Loop:
         self.tracker.tell("end", self.seconds)
 
     def _replay(self, earlier: Run) -> None:
-        """Put the method where it was: told of every whole generation, the last one perhaps under way."""
+        """Put the method where it was: told of each generation that was brought to its end, and busy with the last."""
         self.seconds_before = earlier.spent.seconds
         generations: dict[int, list[Candidate]] = {}
         for candidate in earlier.candidates.values():
@@ -212,8 +212,8 @@ class _Loop:
                 if candidate.id in earlier.evaluations:
                     self.queue.remove(candidate)
                     self._count(candidate, earlier.evaluations[candidate.id])
-            if not self.queue:
-                self._tell(proposed.get(number, len(self.batch)))
+            if number in proposed:
+                self._tell(proposed[number])
 
     def _next_generation(self) -> bool:
         """Tell the method of the generation that ended, and ask for the next; False if there is none."""
@@ -235,6 +235,7 @@ class _Loop:
 
     def _tell(self, proposed: int) -> float:
         self.search.tell([self.results[candidate.id] for candidate in self.batch])
+        self.batch = []
         return self.tracker.generation_ended(self.search.front.ids, proposed)
 
     def _end_generation(self) -> None:

@@ -37,8 +37,8 @@ def make_setting(seed=1, limits=None, space="network", **search):
     )
 
 
-def evaluate(candidate, depth=0.0):
-    return Evaluation(candidate.id, Status.OK, {"error": landscape(candidate, depth)})
+def evaluate(candidate):
+    return Evaluation(candidate.id, Status.OK, {"error": landscape(candidate)})
 
 
 def drive(search, generations, fail=()):

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from lemonade.data.base import Dataset, Split
 
+
 def pack(dataset: Dataset, path: Path) -> None:
     """Write a data set, without test images (it has none)."""
     tensors = {
@@ -19,9 +20,8 @@ def pack(dataset: Dataset, path: Path) -> None:
         for part in ("train", "validation")
         for field in ("images", "labels")
     }
-    facts = {
-        field.name: getattr(dataset, field.name) for field in fields(Dataset) if field.name not in ("train", "validation")
-    }
+    names = [field.name for field in fields(Dataset) if field.name not in ("train", "validation")]
+    facts = {name: getattr(dataset, name) for name in names}
     save_file(tensors, path, metadata={"facts": json.dumps(facts)})
 
 
@@ -30,7 +30,7 @@ def unpack(path: Path) -> Dataset:
     with safe_open(path, framework="pt") as file:
         facts = json.loads(file.metadata()["facts"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict, and not iterable)
-    splits = {part: Split(tensors[f"{part}.images"], tensors[f"{part}.labels"]) for part in ("train", "validation")}
+    train, validation = (Split(tensors[f"{one}.images"], tensors[f"{one}.labels"]) for one in ("train", "validation"))
     # JSON knows no tuples
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-    return Dataset(**values, **splits)
+    return Dataset(train=train, validation=validation, **values)

@@ -8,30 +8,29 @@ from pathlib import Path
 from lemonade.types import Candidate, Evaluation, Job, Stage, Status
 
 
-def landscape(candidate: Candidate, inherited: float) -> float:
-    """An error that falls with parameters and with training, and differs a little from network to network."""
+def landscape(candidate: Candidate) -> float:
+    """An error that falls with parameters, and differs a little from network to network."""
     size = candidate.costs["params"]
     luck = int(candidate.key[:6], 16) / 0xFFFFFF
-    return float(round(0.02 + 0.9 * (1 + size / 50) ** -0.4 * 0.97**inherited * (0.9 + 0.2 * luck), 6))
+    return float(round(0.02 + 0.9 * (1 + size / 50) ** -0.4 * (0.9 + 0.2 * luck), 6))
 
 
 class FakeEvaluator:
     """Answers every job at once.
 
     Args:
-        error: From a candidate and the number of its ancestors to its error.
+        error: From a candidate to its error.
         fail: Ids that fail, and how.
     """
 
     def __init__(
         self,
-        error: Callable[[Candidate, float], float] = landscape,
+        error: Callable[[Candidate], float] = landscape,
         fail: Mapping[str, Status] | None = None,
     ) -> None:
         self._error = error
         self._fail = fail or {}
         self._done: list[Evaluation] = []
-        self._depth: dict[str, int] = {}
 
     @property
     def room(self) -> int:
@@ -44,8 +43,7 @@ class FakeEvaluator:
         if candidate.id in self._fail:
             self._done.append(Evaluation(candidate.id, self._fail[candidate.id], message="asked to fail"))
             return
-        depth = self._depth[candidate.id] = self._depth.get(candidate.parent or "", -1) + 1
-        error = self._error(candidate, depth)
+        error = self._error(candidate)
         Path(job.output).write_bytes(b"")
         stage = Stage(error, error, 100, candidate.examples, 0.0)
         values = {"error": error, "error_smoothed": error}

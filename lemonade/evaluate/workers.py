@@ -39,6 +39,15 @@ class _Worker:
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
         self.process.stdin.flush()
 
+    def end(self) -> None:
+        """Kill the process, if it lives, and let go of its pipes."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):  # what was not sent yet needs no sending
+                pipe.close()
+
 
 class WorkerEvaluator:
     """Worker processes that map one packed data set.
@@ -111,6 +120,7 @@ class WorkerEvaluator:
                 if worker.job is not None:
                     results.append(Evaluation(worker.job.candidate.id, Status.FAILED, message=self._obituary(worker)))
                 self._selector.unregister(worker.output)
+                worker.end()
                 self._workers[position] = self._start()
                 if self._setup is not None:
                     self._tell(self._workers[position], self._setup)
@@ -119,12 +129,7 @@ class WorkerEvaluator:
     def close(self) -> None:
         """End all workers at once."""
         for worker in self._workers:
-            worker.process.kill()
-        for worker in self._workers:
-            worker.process.wait()
-            for pipe in (worker.process.stdin, worker.process.stdout):
-                assert pipe is not None
-                pipe.close()
+            worker.end()
         self._workers = []
         self._selector.close()
         self._log.close()

@@ -90,7 +90,8 @@ class NetworkSpace:
 def chain(input_shape: tuple[int, int, int], classes: int, width: int, blocks: int) -> NetworkGraph:
     """Blocks of 3x3 convolution, batch norm and ReLU, each twice as wide, with max pooling in between.
 
-    Pooling is left out where the map has become a single row or column. Global average pooling and a linear layer follow.
+    Pooling is left out where the map has become a single row or column. Global average pooling and a linear layer end
+    the network.
     """
     nodes: list[Node] = []
     source, side = INPUT, min(input_shape[1:])

@@ -1,0 +1,284 @@
+"""One child's evaluation, and the evaluators that carry it out: the same suite for the inline and the worker one."""
+
+import dataclasses
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from lemonade.config import DataSettings, TrainingSettings
+from lemonade.data import Split, load_dataset
+from lemonade.data.packed import pack, unpack
+from lemonade.errors import LemonadeError
+from lemonade.evaluate.child import Bench, evaluate_child
+from lemonade.evaluate.devices import resolve_device, worker_count
+from lemonade.evaluate.inline import InlineEvaluator
+from lemonade.evaluate.latency import measure_latency
+from lemonade.evaluate.workers import WorkerEvaluator
+from lemonade.objectives import Kind, Objective, resolve
+from lemonade.spaces.network import chain
+from lemonade.types import Candidate, Job, Status
+from morphisms import OPERATORS, build_module, initial_weights, load_weights
+from morphisms.operators import site
+
+CPU = torch.device("cpu")
+GRAPH = chain((1, 8, 8), 10, 4, 3)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return load_dataset("digits", DataSettings())
+
+
+@pytest.fixture(scope="module")
+def bench(dataset):
+    return Bench(dataset, {}, resolve(("error", "params"), 10)[:1], CPU)
+
+
+@pytest.fixture(scope="module")
+def parent(dataset, tmp_path_factory):
+    """A trained parent: its weights' path."""
+    output = tmp_path_factory.mktemp("parent") / "p.safetensors"
+    bench = Bench(dataset, {}, resolve(("error", "params"), 10)[:1], CPU)
+    result = evaluate_child(start_job(output, examples=12_000), bench)
+    assert result.status is Status.OK
+    return output
+
+
+def candidate(graph=GRAPH, morphisms=(), parent=None, examples=1_000, name="c0000"):
+    return Candidate(name, graph, "key", parent, tuple(morphisms), 0, {"params": 1.0}, examples, 7)
+
+
+def start_job(output, examples=1_000, training=None):
+    return Job(candidate(examples=examples), training or TrainingSettings(), True, None, None, str(output))
+
+
+def child_job(output, parent, operator, where, examples=2_000, **changes):
+    record = OPERATORS[operator].record(GRAPH, where, 3)
+    graph = OPERATORS[operator].rewrite(GRAPH, where).child
+    job = Job(
+        candidate(graph, [record], "c0000", examples, "c0001"),
+        TrainingSettings(),
+        True,
+        GRAPH,
+        str(parent),
+        str(output),
+    )
+    return dataclasses.replace(job, **changes)
+
+
+class TestChild:
+    def test_a_start_network_is_trained_on_its_whole_budget(self, bench, tmp_path):
+        result = evaluate_child(start_job(tmp_path / "w", examples=1_030), bench)
+        assert result.status is Status.OK
+        assert list(result.stages) == ["trained"]
+        assert result.examples == 1_000  # whole batches of 50
+        assert result.stages["trained"].images == 287
+        assert set(result.values) == {"error", "error_smoothed"}
+        assert load_weights(tmp_path / "w").keys() == initial_weights(GRAPH, 0).keys()
+
+    def test_an_exact_child_begins_where_its_parent_ended(self, bench, parent, tmp_path):
+        before = evaluate_child(child_job(tmp_path / "w", parent, "widen", site("conv1", channels=6)), bench)
+        assert list(before.stages) == ["inherited", "trained"]
+        plain = build_module(GRAPH, load_weights(parent))
+        from lemonade.training import read_error
+
+        reading = read_error(plain, bench.dataset.validation, bench.dataset, CPU)
+        assert before.stages["inherited"].error == reading.error
+        assert math.isclose(before.stages["inherited"].error_smoothed, reading.error_smoothed, abs_tol=1e-6)
+
+    def test_an_approximate_child_is_distilled_first_and_it_counts(self, bench, parent, tmp_path):
+        result = evaluate_child(child_job(tmp_path / "w", parent, "prune", site("conv3", channels=4)), bench)
+        assert list(result.stages) == ["inherited", "distilled", "trained"]
+        assert result.stages["distilled"].examples == 300
+        assert result.examples == 2_000
+        assert result.stages["distilled"].error_smoothed < result.stages["inherited"].error_smoothed
+
+    def test_inherits_more_than_it_learns_anew(self, bench, parent, tmp_path):
+        job = child_job(tmp_path / "w", parent, "widen", site("conv1", channels=6))
+        fresh = evaluate_child(dataclasses.replace(job, inherit=False), bench)
+        inherited = evaluate_child(job, bench)
+        assert list(fresh.stages) == ["trained"]
+        assert inherited.values["error_smoothed"] < fresh.values["error_smoothed"] - 0.05
+
+    def test_the_parents_file_is_left_alone(self, bench, parent, tmp_path):
+        before = parent.read_bytes()
+        evaluate_child(child_job(tmp_path / "w", parent, "prune", site("conv3", channels=4)), bench)
+        assert parent.read_bytes() == before
+
+    def test_same_job_same_bits(self, bench, parent, tmp_path):
+        results = []
+        for name in "ab":
+            job = child_job(tmp_path / name, parent, "deepen", site("relu1", kernel=3))
+            results.append((evaluate_child(job, bench).values, (tmp_path / name).read_bytes()))
+        assert results[0] == results[1]
+
+    def test_divergence_is_recorded_and_leaves_no_weights(self, bench, tmp_path):
+        wild = TrainingSettings(peak_rate=1e30, clip_norm=1e30)
+        result = evaluate_child(start_job(tmp_path / "w", training=wild), bench)
+        assert result.status is Status.DIVERGED
+        assert "stopped being finite while training" in result.message
+        assert result.weights is None
+        assert not (tmp_path / "w").exists()
+
+    def test_a_missing_parent_is_a_failure_that_names_the_file(self, bench, tmp_path):
+        result = evaluate_child(child_job(tmp_path / "w", tmp_path / "gone", "continue", site()), bench)
+        assert result.status is Status.FAILED
+        assert "gone: the weights cannot be read" in result.message
+
+    def test_two_expensive_objectives_at_once(self, dataset, tmp_path):
+        images = dataset.validation.images
+        other = dataclasses.replace(dataset, validation=Split(255 - images, dataset.validation.labels))
+        objectives = [
+            one for one in resolve(("error", "params", "error@inverted.npz"), 10) if one.kind is Kind.EXPENSIVE
+        ]
+        bench = Bench(dataset, {"error@inverted.npz": other}, objectives, CPU)
+        values = evaluate_child(start_job(tmp_path / "w", examples=8_000), bench).values
+        assert values["error@inverted.npz"] > values["error"] + 0.2
+        assert "error@inverted.npz_smoothed" in values
+
+    def test_an_objective_of_ones_own_that_is_nan_never_counts(self, dataset, tmp_path):
+        odd = Objective("odd", "1", Kind.EXPENSIVE, (1, 2), measure=lambda module, dataset, device: float("nan"))
+        result = evaluate_child(
+            start_job(tmp_path / "w"), Bench(dataset, {}, [resolve(("error", "params"), 10)[0], odd], CPU)
+        )
+        assert result.status is Status.DIVERGED
+        assert "objective 'odd' came out as nan" in result.message
+
+
+def inline(dataset, folder):
+    return InlineEvaluator(Bench(dataset, {}, resolve(("error", "params"), 10)[:1], CPU))
+
+
+def workers(dataset, folder):
+    evaluator = WorkerEvaluator(2)
+    pack(dataset, folder / "data")
+    evaluator.prepare(folder / "data", {}, ("error", "params"), "cpu", ())
+    return evaluator
+
+
+def wait(evaluator, count=1, seconds=60):
+    results, end = [], time.monotonic() + seconds
+    while len(results) < count and time.monotonic() < end:
+        results += evaluator.poll(0.5)
+    return results
+
+
+@pytest.fixture(scope="module", params=[inline, workers])
+def evaluator(request, dataset, tmp_path_factory):
+    made = request.param(dataset, tmp_path_factory.mktemp("evaluator"))
+    yield made
+    made.close()
+    made.close()
+
+
+class TestConformance:
+    def test_what_goes_in_comes_out(self, evaluator, tmp_path):
+        assert evaluator.room >= 1
+        evaluator.submit(start_job(tmp_path / "w"))
+        (result,) = wait(evaluator)
+        assert (result.id, result.status) == ("c0000", Status.OK)
+        assert (tmp_path / "w").exists()
+        assert evaluator.poll(0.0) == []
+
+    def test_results_do_not_depend_on_the_evaluator(self, evaluator, bench, parent, tmp_path):
+        def job(name):
+            return child_job(tmp_path / name, parent, "prune", site("conv3", channels=4))
+
+        here = evaluate_child(job("a"), bench)
+        evaluator.submit(job("b"))
+        (there,) = wait(evaluator)
+        # bits are promised for one thread count, and the workers have one thread each
+        if torch.get_num_threads() == 1:
+            assert there.values == here.values
+        else:
+            assert math.isclose(there.values["error_smoothed"], here.values["error_smoothed"], abs_tol=0.02)
+
+    def test_a_failure_leaves_it_usable(self, evaluator, tmp_path):
+        evaluator.submit(child_job(tmp_path / "w", tmp_path / "gone", "continue", site()))
+        (result,) = wait(evaluator)
+        assert result.status is Status.FAILED
+        evaluator.submit(start_job(tmp_path / "v"))
+        assert wait(evaluator)[0].status is Status.OK
+
+
+class TestWorkers:
+    def test_a_killed_worker_is_a_failed_child_and_is_replaced(self, dataset, tmp_path):
+        evaluator = workers(dataset, tmp_path)
+        try:
+            evaluator.submit(start_job(tmp_path / "w", examples=10_000_000))
+            busy = next(one for one in evaluator._workers if one.job)
+            os.kill(busy.process.pid, signal.SIGKILL)
+            (result,) = wait(evaluator)
+            assert result.status is Status.FAILED
+            assert "its worker process ended (signal 9; the system may have run out of memory)" in result.message
+            evaluator.submit(start_job(tmp_path / "v"))
+            assert wait(evaluator)[0].status is Status.OK
+        finally:
+            evaluator.close()
+
+    def test_data_that_cannot_be_read_end_the_run_with_the_reason(self, tmp_path):
+        evaluator = WorkerEvaluator(1)
+        try:
+            with pytest.raises(LemonadeError, match="a worker process ended before its first job: .*No such file"):
+                evaluator.prepare(tmp_path / "gone", {}, ("error", "params"), "cpu", ())
+        finally:
+            evaluator.close()
+
+    def test_a_worker_ends_with_its_parent(self):
+        code = (
+            "import time; from lemonade.evaluate.workers import WorkerEvaluator; evaluator = WorkerEvaluator(1); "
+            "print(evaluator._workers[0].process.pid, flush=True); time.sleep(60)"
+        )
+        owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        owner.kill()
+        owner.wait()
+        owner.stdout.close()
+        end = time.monotonic() + 20
+        while time.monotonic() < end and alive(pid):
+            time.sleep(0.1)
+        assert not alive(pid)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class TestPacked:
+    def test_comes_back_as_it_was(self, dataset, tmp_path):
+        pack(dataset, tmp_path / "data")
+        again = unpack(tmp_path / "data")
+        for field in dataclasses.fields(dataset):
+            one, other = getattr(dataset, field.name), getattr(again, field.name)
+            if isinstance(one, Split):
+                assert torch.equal(one.images, other.images)
+                assert torch.equal(one.labels, other.labels)
+            else:
+                assert one == other
+
+
+class TestDevices:
+    def test_unknown_devices_are_named(self):
+        with pytest.raises(LemonadeError, match="device 'cuda:99' is not available here. Available: auto, cpu"):
+            resolve_device("cuda:99")
+
+    def test_one_child_a_core(self):
+        assert 1 <= worker_count(CPU) <= (os.cpu_count() or 1)
+        assert worker_count(torch.device("cuda")) == 1
+
+
+def test_latency_grows_with_the_network():
+    small, large = (measure_latency(chain((1, 32, 32), 10, width, 3), "cpu") for width in (2, 64))
+    assert 0 < small.median_ms < large.median_ms
+    assert (small.device, small.batch, small.threads) == ("cpu", 1, 1)

@@ -1,0 +1,213 @@
+"""The loop: budgets, stopping, resuming after a kill at any instant, failures. Training is a formula here."""
+
+import json
+
+import pytest
+
+import lemonade
+from lemonade.config import BudgetSettings, make_config
+from lemonade.errors import LemonadeError
+from lemonade.evaluate.fake import FakeEvaluator
+from lemonade.history import Run
+from lemonade.run import Stop, describe, free_folder, resume_search, run_search
+from lemonade.types import Status
+
+
+class KilledError(BaseException):
+    """Stands for kill -9: nothing after it runs but what the loop itself would do on any exception."""
+
+
+def config(**settings):
+    return make_config(None, {"evaluations": 30, "search.proposals": 20, "search.children": 4, **settings})
+
+
+def start(folder, on_event=None, stop=None, fail=None, **settings):
+    return run_search(config(**settings), folder, on_event, stop, FakeEvaluator(fail=fail))
+
+
+def resume(folder, budget=None, **more):
+    return resume_search(folder, budget, evaluator=FakeEvaluator(), **more)
+
+
+def outcome(run):
+    return [(one.id, dict(one.values), one.parent) for one in run.front]
+
+
+def journal(folder):
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return outcome(start(tmp_path_factory.mktemp("whole") / "r"))
+
+
+class TestBudgets:
+    def test_evaluations_count_initial_networks_and_failures(self, tmp_path):
+        run = start(tmp_path / "r", fail={"c0002": Status.FAILED, "c0009": Status.DIVERGED})
+        assert run.finished
+        assert run.spent.evaluations == len(run.evaluations) == 30
+        assert {run.evaluations[name].status for name in ("c0002", "c0009")} == {Status.FAILED, Status.DIVERGED}
+        assert not {"c0002", "c0009"} & {one.id for one in run.front}
+
+    def test_examples_are_never_exceeded(self, tmp_path):
+        run = start(tmp_path / "r", evaluations=None, examples=100_000, child_examples=4_000)
+        assert 96_000 < run.spent.examples <= 100_000
+
+    def test_time_stops_asking(self, tmp_path):
+        run = start(tmp_path / "r", evaluations=None, time=0.3)
+        assert run.finished
+        assert 0.3 <= run.spent.seconds < 5
+
+    def test_whichever_is_first(self, tmp_path):
+        assert start(tmp_path / "r", time=600).spent.evaluations == 30
+
+    def test_ten_minutes_if_none_is_given(self, tmp_path):
+        stop = Stop(requests=1)
+        run = run_search(make_config(None, {}), tmp_path / "r", None, stop, FakeEvaluator())
+        assert run.budget.time == 600
+
+
+class TestResume:
+    @pytest.mark.parametrize("after", [1, 3, 4, 5, 9, 17, 29])
+    def test_a_run_killed_at_any_instant_goes_on_to_the_same_front(self, tmp_path, whole, after):
+        seen = []
+
+        def kill(event):
+            seen.append(event)
+            if sum(one.kind == "evaluated" for one in seen) == after:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            start(tmp_path / "r", kill)
+        assert not Run.load(tmp_path / "r").finished
+        run = resume(tmp_path / "r")
+        assert run.finished
+        assert outcome(run) == whole
+
+    def test_killed_while_a_generation_is_written(self, tmp_path, whole):
+        start(tmp_path / "r")
+        path = tmp_path / "r" / "journal.jsonl"
+        text = path.read_text()
+        last = text.rindex('"type": "candidates"') if '"type": "candidates"' in text else text.rindex('"candidates"')
+        path.write_text(text[: last + 200])
+        assert outcome(resume(tmp_path / "r")) == whole
+
+    def test_stopped_twice_over_and_resumed(self, tmp_path, whole):
+        stop = Stop()
+
+        def ask_to_stop(event):
+            stop.requests = int(event.trained >= 7)
+
+        run = start(tmp_path / "r", ask_to_stop, stop)
+        assert not run.finished
+        assert run.spent.evaluations < 30
+        events = []
+        again = resume(tmp_path / "r", on_event=events.append)
+        assert outcome(again) == whole
+        assert events[0].trained == run.spent.evaluations
+
+    def test_a_finished_run_is_returned_as_it_is(self, tmp_path):
+        run = start(tmp_path / "r")
+        before = (tmp_path / "r" / "journal.jsonl").read_bytes()
+        assert outcome(resume(tmp_path / "r")) == outcome(run)
+        assert (tmp_path / "r" / "journal.jsonl").read_bytes() == before
+
+    def test_a_larger_budget_goes_further_as_one_run_would(self, tmp_path):
+        start(tmp_path / "r")
+        longer = resume(tmp_path / "r", BudgetSettings(evaluations=50))
+        assert longer.spent.evaluations == 50
+        assert outcome(longer) == outcome(start(tmp_path / "s", evaluations=50))
+        assert Run.load(tmp_path / "r").budget == BudgetSettings(evaluations=50)
+
+    def test_other_images_are_refused(self, tmp_path):
+        start(tmp_path / "r")
+        lines = (tmp_path / "r" / "journal.jsonl").read_text()
+        split = Run.load(tmp_path / "r").facts["split_hash"]
+        (tmp_path / "r" / "journal.jsonl").write_text(lines.replace(split, "0" * len(split)))
+        with pytest.raises(LemonadeError, match="the images of 'digits' are not those the run began with"):
+            resume(tmp_path / "r", BudgetSettings(evaluations=40))
+
+
+class TestOutcome:
+    def test_weights_are_kept_for_the_front_alone(self, tmp_path):
+        run = start(tmp_path / "r")
+        kept = {path.stem for path in (tmp_path / "r" / "weights").glob("*.safetensors")}
+        late = {name for name, one in run.evaluations.items() if run.candidates[name].generation == 7}
+        assert {one.id for one in run.front} <= kept <= {one.id for one in run.front} | late
+
+    def test_limits_hold_on_the_front(self, tmp_path):
+        run = start(tmp_path / "r", limits={"params": 5000.0})
+        assert max(one.values["params"] for one in run.front) <= 5000
+
+    def test_an_impossible_limit_leaves_no_folder(self, tmp_path):
+        with pytest.raises(LemonadeError, match="has params <= 10: the smallest has"):
+            start(tmp_path / "r", limits={"params": 10.0})
+        assert not (tmp_path / "r").exists()
+
+    def test_a_folder_with_a_run_is_left_alone(self, tmp_path):
+        start(tmp_path / "r")
+        with pytest.raises(LemonadeError, match="holds a run. Go on with: lemonade resume"):
+            start(tmp_path / "r")
+
+    def test_latency_is_measured_once_and_may_reject_untrained(self, tmp_path):
+        settings = {"objectives": ("error", "params", "latency_ms"), "limits": {"latency_ms": 1e-6}, "evaluations": 4}
+        run = start(tmp_path / "r", **settings)
+        assert {one.status for one in run.evaluations.values()} == {Status.REJECTED}
+        assert run.spent.evaluations == 0
+        run = start(tmp_path / "s", **{**settings, "limits": {}})
+        assert all(one.values["latency_ms"] > 0 for one in run.front)
+
+    def test_events_tell_the_story(self, tmp_path):
+        events = []
+        start(tmp_path / "r", events.append)
+        kinds = [one.kind for one in events]
+        assert kinds[0] == "start"
+        assert kinds[-1] == "end"
+        assert kinds.count("evaluated") == 30
+        volumes = [one.hypervolume for one in events if one.kind == "generation"]
+        assert volumes == sorted(volumes)
+        assert events[-1].best.values["error"] == min(one.values["error"] for one in Run.load(tmp_path / "r").front)
+
+    def test_generations_are_written_with_what_became_of_proposals(self, tmp_path):
+        start(tmp_path / "r")
+        lines = [line for line in journal(tmp_path / "r") if line["type"] == "generation"]
+        assert lines[1]["total"]["accepted"] == 4
+        assert lines[1]["total"]["proposed"] >= 20
+
+    def test_the_config_is_stored_whole(self, tmp_path):
+        start(tmp_path / "r", seed=5)
+        text = (tmp_path / "r" / "config.yaml").read_text()
+        assert "seed: 5" in text
+        assert "density_floor: 0.05" in text
+
+
+class TestPublicSide:
+    @pytest.mark.parametrize(
+        ("settings", "text"),
+        [
+            ({"dataset": "digitz"}, "unknown dataset 'digitz'. Did you mean 'digits'?"),
+            ({"method": "lemonaid"}, "unknown method 'lemonaid'. Did you mean 'lemonade'?"),
+            ({"space": "netwrk"}, "unknown space 'netwrk'. Did you mean 'network'?"),
+            ({"objectives": ["error", "parms"]}, "unknown objective 'parms'. Did you mean 'params'?"),
+            ({"search.operators": ["wden"]}, "unknown operator 'wden'. Did you mean 'widen'?"),
+            ({"serach": 1}, "'serach' is not a setting. Did you mean 'search"),
+            ({"device": "cuda:99"}, "device 'cuda:99' is not available here. Available: auto, cpu"),
+            ({"time": 0}, "budget.time"),
+        ],
+    )
+    def test_wrong_settings_are_named(self, tmp_path, settings, text):
+        with pytest.raises(LemonadeError, match=text.replace("?", r"\?").replace(".", r"\.")):
+            lemonade.search(out=tmp_path / "r", **settings)
+        assert not (tmp_path / "r").exists()
+
+    def test_describe_trains_nothing(self):
+        lines = describe(config())
+        assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
+        assert sum(line.startswith("start network: chain") for line in lines) == 4
+
+    def test_default_folders_are_numbered(self, tmp_path):
+        first = free_folder(config(), tmp_path)
+        assert first.name == "digits-lemonade-1"
+        first.mkdir()
+        assert free_folder(config(), tmp_path).name == "digits-lemonade-2"
