@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-import pydantic_core
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lemonade.errors import LemonadeError
+from lemonade.settings_text import expected, parse_yaml, read_yaml
 
 DEFAULT_SECONDS = 600.0
 
@@ -202,7 +202,7 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
     Raises:
         LemonadeError: for a file that cannot be read, an unknown name or a value out of range, naming file and line.
     """
-    tree, lines, source = _read_yaml(Path(file)) if file is not None else ({}, {}, "")
+    tree, lines, source = read_yaml(Path(file)) if file is not None else ({}, {}, "")
     for name, value in (settings or {}).items():
         if value is not None:
             dotted = SHORT.get(name, name)
@@ -213,7 +213,7 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
 
 def load_config(text: str, source: str) -> Config:
     """Read a config from YAML text, as stored in a run folder; errors name `source` and the line."""
-    tree, lines = _parse_yaml(text, source)
+    tree, lines = parse_yaml(text, source)
     return _checked(tree, lines, source)
 
 
@@ -256,40 +256,6 @@ def parse_limits(texts: list[str]) -> dict[str, float]:
     return limits
 
 
-def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int], str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise LemonadeError(f"{path}: the config cannot be read ({error.strerror or error}).") from None
-    except UnicodeDecodeError:
-        raise LemonadeError(f"{path}: expected a YAML text file, got binary data.") from None
-    return *_parse_yaml(text, str(path)), str(path)
-
-
-def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
-    """The tree of a YAML mapping, and the line of each dotted key."""
-    try:
-        tree, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise LemonadeError(f"{source}{where}: not valid YAML ({getattr(error, 'problem', error)}).") from None
-    if tree is None:
-        return {}, {}
-    if not isinstance(tree, dict) or not isinstance(node, yaml.MappingNode):
-        raise LemonadeError(f"{source}: expected settings as 'name: value', got {type(tree).__name__}.")
-    lines: dict[str, int] = {}
-    _collect_lines(node, "", lines)
-    return tree, lines
-
-
-def _collect_lines(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> None:
-    for key, value in node.value:
-        lines[prefix + str(key.value)] = key.start_mark.line + 1
-        if isinstance(value, yaml.MappingNode):
-            _collect_lines(value, f"{prefix}{key.value}.", lines)
-
-
 def _put(tree: dict[str, Any], name: str, value: Any) -> None:
     *sections, last = name.split(".")
     for section in sections:
@@ -312,7 +278,7 @@ def _checked(tree: Mapping[str, Any], lines: Mapping[str, int], source: str) -> 
             raise LemonadeError(f"{line}{_no_setting(name, first['input'])}") from None
         got = first["input"]
         shown = f"'{got}'" if isinstance(got, str) and not re.fullmatch(r"-?[0-9.]+", got) else f"{got}"
-        raise LemonadeError(f"{line}{name}: {_expected(name, first)}, got {shown}.") from None
+        raise LemonadeError(f"{line}{name}: {expected(first, _is_whole(name))}, got {shown}.") from None
 
 
 def _no_setting(name: str, value: object) -> str:
@@ -329,30 +295,3 @@ def _is_whole(name: str) -> bool:
         info = model.model_fields.get(part) if hasattr(model, "model_fields") else None
         model = info.annotation if info is not None else None
     return bool(re.search(r"\bint\b", str(model)))  # also inside an annotation or a union
-
-
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "string": "text",
-    "tuple": "a list",
-    "dict": "names and values",
-    "model": "settings as 'name: value'",
-}
-_BOUNDS = {"gt": "greater than", "ge": "of at least", "lt": "less than", "le": "of at most"}
-
-
-def _expected(name: str, error: pydantic_core.ErrorDetails) -> str:
-    """What would have been right, in words; pydantic's own where there are no better ones."""
-    bound, context = error["type"], error.get("ctx", {})
-    for short, words in _BOUNDS.items():
-        if short in context:
-            kind = "a whole number" if _is_whole(name) else "a number"
-            return f"expected {kind} {words} {context[short]:g}"
-    if bound == "literal_error":
-        return f"expected {context['expected']}"
-    if bound == "value_error":
-        return str(error["msg"]).removeprefix("Value error, ").split(", got ")[0]
-    kind = _KINDS.get(bound.partition("_")[0], "")
-    return f"expected {kind}" if kind else f"{error['msg'][0].lower()}{error['msg'][1:]}"

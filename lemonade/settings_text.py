@@ -1,0 +1,86 @@
+"""Settings as text: YAML with the line of each name, and what pydantic refuses in plain words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pydantic_core
+import yaml
+
+from lemonade.errors import LemonadeError
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int], str]:
+    """As `parse_yaml`, from a file, with its name as the source.
+
+    Raises:
+        LemonadeError: also if the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise LemonadeError(f"{path}: the config cannot be read ({error.strerror or error}).") from None
+    except UnicodeDecodeError:
+        raise LemonadeError(f"{path}: expected a YAML text file, got binary data.") from None
+    return *parse_yaml(text, str(path)), str(path)
+
+
+def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
+    """The tree of a YAML mapping, and the line of each dotted key.
+
+    Raises:
+        LemonadeError: naming `source` and the line, if it is no YAML or no mapping.
+    """
+    try:
+        tree, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise LemonadeError(f"{source}{where}: not valid YAML ({getattr(error, 'problem', error)}).") from None
+    if tree is None:
+        return {}, {}
+    if not isinstance(tree, dict) or not isinstance(node, yaml.MappingNode):
+        raise LemonadeError(f"{source}: expected settings as 'name: value', got {type(tree).__name__}.")
+    lines: dict[str, int] = {}
+    _collect_lines(node, "", lines)
+    return tree, lines
+
+
+def _collect_lines(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> None:
+    for key, value in node.value:
+        lines[prefix + str(key.value)] = key.start_mark.line + 1
+        if isinstance(value, yaml.MappingNode):
+            _collect_lines(value, f"{prefix}{key.value}.", lines)
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a list",
+    "dict": "names and values",
+    "model": "settings as 'name: value'",
+}
+_BOUNDS = {"gt": "greater than", "ge": "of at least", "lt": "less than", "le": "of at most"}
+
+
+def expected(error: pydantic_core.ErrorDetails, whole: bool) -> str:
+    """What would have been right, in words; pydantic's own where there are no better ones.
+
+    Args:
+        error: What pydantic found.
+        whole: Whether the setting is a whole number, which a bound alone does not say.
+    """
+    bound, context = error["type"], error.get("ctx", {})
+    for short, words in _BOUNDS.items():
+        if short in context:
+            kind = "a whole number" if whole else "a number"
+            return f"expected {kind} {words} {context[short]:g}"
+    if bound == "literal_error":
+        return f"expected {context['expected']}"
+    if bound == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ").split(", got ")[0]
+    kind = _KINDS.get(bound.partition("_")[0], "")
+    return f"expected {kind}" if kind else f"{error['msg'][0].lower()}{error['msg'][1:]}"
