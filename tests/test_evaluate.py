@@ -170,6 +170,12 @@ def wait(evaluator, count=1, seconds=60):
     return results
 
 
+def wait_for_room(evaluator, seconds=60):
+    end = time.monotonic() + seconds
+    while not evaluator.room and time.monotonic() < end:
+        assert evaluator.poll(0.2) == []
+
+
 @pytest.fixture(scope="module", params=[inline, workers])
 def evaluator(request, dataset, tmp_path_factory):
     made = request.param(dataset, tmp_path_factory.mktemp("evaluator"))
@@ -212,12 +218,14 @@ class TestWorkers:
     def test_a_killed_worker_is_a_failed_child_and_is_replaced(self, dataset, tmp_path):
         evaluator = workers(dataset, tmp_path)
         try:
+            wait_for_room(evaluator)
             evaluator.submit(start_job(tmp_path / "w", examples=10_000_000))
             busy = next(one for one in evaluator._workers if one.job)
             os.kill(busy.process.pid, signal.SIGKILL)
             (result,) = wait(evaluator)
             assert result.status is Status.FAILED
             assert "its worker process ended (signal 9; the system may have run out of memory)" in result.message
+            wait_for_room(evaluator)
             evaluator.submit(start_job(tmp_path / "v"))
             assert wait(evaluator)[0].status is Status.OK
         finally:
