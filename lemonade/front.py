@@ -73,12 +73,12 @@ class Front:
         if not self._ids:
             self._ids, self._points = [name], new[None]
             return Verdict.ADDED
-        at_least_as_good = (self._points <= new).all(axis=1)
+        at_least_as_good = _in_all(self._points <= new)
         if at_least_as_good.any():
             is_equal = bool((self._points[at_least_as_good] == new).all())
             return Verdict.EQUAL if is_equal else Verdict.DOMINATED
         # no member is as good everywhere, so whatever the new one is nowhere worse than, it dominates
-        stays: NDArray[np.bool_] = ~(new <= self._points).all(axis=1)
+        stays = ~_in_all(new <= self._points)
         self._ids = [*(old for old, kept in zip(self._ids, stays, strict=True) if kept), name]
         self._points = np.concatenate([self._points[stays], new[None]])
         return Verdict.ADDED
@@ -92,7 +92,7 @@ class Front:
         new = self._checked(vector)
         if not self._ids:
             return ()
-        loses: NDArray[np.bool_] = (new <= self._points).all(axis=1) & (new < self._points).any(axis=1)
+        loses = _in_all(new <= self._points) & ~_in_all(new >= self._points)
         return tuple(old for old, lost in zip(self._ids, loses, strict=True) if lost)
 
     def _checked(self, vector: Sequence[float]) -> Points:
@@ -103,6 +103,11 @@ class Front:
         if not np.isfinite(new).all():
             raise ValueError(f"only finite values can be compared, got {vector}")
         return new
+
+
+def _in_all(holds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether something holds in all objectives, by member."""
+    return np.asarray(holds.all(axis=1), dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -151,8 +156,6 @@ def hypervolume(points: ArrayLike, box: Sequence[Axis]) -> float:
         ValueError: if the shapes do not fit or a value is NaN.
     """
     inside = scaled(points, box)
-    # points on the worst side dominate nothing, and none left is no question for pymoo
-    inside = inside[(inside < 1).all(axis=1)]
     if len(inside) == 0:
         return 0.0
     from pymoo.indicators.hv import HV

@@ -172,8 +172,9 @@ class FrontView(Sequence[Member]):
 
     def _shown(self) -> list[str]:
         """Names of the columns of values in the table."""
-        smoothed = [one.smoothed for one in self.objectives if self.smoothed and one.smoothed in self._value_names()]
-        return [*(one.name for one in self.objectives), *smoothed]
+        known = self._value_names()
+        names = [(one.name, one.smoothed) if self.smoothed else (one.name,) for one in self.objectives]
+        return [name for pair in names for name in pair if name in known]
 
     def _rows(self) -> list[list[str]]:
         from lemonade.reporting.numbers import measured

@@ -281,8 +281,8 @@ def _is_newer_version(function: Measure, known: Measure | None) -> bool:
     """Whether both are the same function of the same module: a notebook's cell that runs again, an edited plug-in."""
     if known is None:
         return False
-    places = [(one.__module__, getattr(one, "__qualname__", "")) for one in (function, known)]
-    return places[0] == places[1]
+    names = ("__module__", "__qualname__")
+    return all(getattr(function, name, None) == getattr(known, name, function) for name in names)
 
 
 def _named(name: str, classes: int) -> Objective:

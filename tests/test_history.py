@@ -181,7 +181,7 @@ def test_which_reading_of_the_error_decides(tmp_path: Path, config: Config, winn
     with RunStore.create(tmp_path / "toy", config, FACTS) as store:
         store.append_batch([candidate(0), candidate(1)])
         store.record(evaluation(candidate(0), values={"error": 0.1, "error_smoothed": 0.3}))
-        store.record(evaluation(candidate(1), values={"error": 0.2, "error_smoothed": 0.2}))
+        store.record(evaluation(candidate(1), values={"error": 0.25, "error_smoothed": 0.2}))
     run = Run.load(tmp_path / "toy")
     assert [one.id for one in run.front] == [winner]
     assert run.front.best().id == winner
@@ -205,7 +205,7 @@ def test_best_and_where(run: Run) -> None:
 
 def test_front_as_text_html_json_and_csv(run: Run, tmp_path: Path) -> None:
     text = str(run.front)
-    assert re.search(r"^●? +c0003 +0\.392 +108 +5\.2 k +0\.392 +c0001 +widen conv1 6 to 8$", text, re.M)
+    assert re.search(r"^●? +c0003 +0\.392 +0\.392 +108 +5\.2 k +c0001 +widen conv1 6 to 8$", text, re.M)
     assert re.search(r"c0000 .* start +chain of 1 block", text)
     assert "95 %, 100 validation images" in text
     assert text.count("●") == 2  # the knee, and what the mark means
