@@ -120,14 +120,14 @@ def write_run(folder: Path, config: Config | None = None, count: int = 6, end: s
     Args:
         folder: Where; it is made.
         config: Settings; default: digits for 180 s.
-        count: Generations after the first.
+        count: Generations after the first; -1 leaves out that one too.
         end: Why it ended; empty leaves it as a crash would.
     """
     config = config or config_of()
     objectives = resolve(config.objectives, 10, config.boxes)
     smoothed = config.selection.is_smoothed(IMAGES)
     front, points = Front(), {}
-    evaluations, examples = 0, 0
+    evaluations, examples, spent = 0, 0, Spent()
     with RunStore.create(folder, config, FACTS) as store:
         for one in generations(config, count):
             store.append_batch(one.candidates)

@@ -24,6 +24,7 @@ from lemonade.types import Progress
 STOPPED_EARLY = 3
 MEMBERS_SHOWN, MEMBERS_AT_MOST = 9, 12  # a front a little larger than what is shown is shown whole
 LOADING = "loading torch and the images ..."
+STOPPING = "finishing what is running; press again to stop now"
 
 Work = Callable[[Callable[[Progress], None], Stop], Run]
 
@@ -75,7 +76,7 @@ def _check_new_totals(budget: BudgetSettings, before: Run) -> None:
 
 def _carry_out(console: Console, folder: Path, work: Work, quiet: bool) -> int:
     shown, stop = common.short_path(folder), Stop()
-    with listener(console, quiet) as panel, _interrupts(stop):
+    with listener(console, quiet) as panel, _interrupts(stop, panel):
         _announce(console, panel, quiet)
 
         def on_event(progress: Progress) -> None:
@@ -100,11 +101,13 @@ def _announce(console: Console, panel: Listener, quiet: bool) -> None:
 
 
 @contextmanager
-def _interrupts(stop: Stop) -> Iterator[None]:
+def _interrupts(stop: Stop, panel: Listener) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM lets running children finish, the second gives them up, the third breaks off."""
 
     def handle(number: int, frame: object) -> None:
         stop.requests += 1
+        if isinstance(panel, Panel):  # an answer at once, also while torch is loading; only a value is set here
+            panel.waiting(STOPPING)
         if stop.requests > 2:  # the search has been asked twice and has not come back: no more waiting
             raise KeyboardInterrupt
 

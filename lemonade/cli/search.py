@@ -11,7 +11,7 @@ from rich.text import Text
 from lemonade.cli import common, options, running
 from lemonade.config import Config, make_config, parse_assignment, parse_limits
 from lemonade.reporting import screen
-from lemonade.run import free_folder
+from lemonade.run import describe, free_folder
 from lemonade.store import RunStore
 
 
@@ -81,8 +81,8 @@ def _split(texts: list[str] | None) -> list[str]:
 
 def _describe(config: Config, folder: Path) -> None:
     console = screen.console()
-    from lemonade.run import describe
-
+    console.print(Text(running.LOADING))
     for sentence in describe(config):
         console.print(Text(sentence))
+    console.print(Text(f"budget: {running.budget_text(config.budget)}"))
     console.print(Text(f"The run would be written to {common.short_path(folder)}. Nothing was trained."))

@@ -107,7 +107,7 @@ class Panel:
         self._live.stop()
 
     def waiting(self, text: str) -> None:
-        """Say what a silent step does, until the first event."""
+        """Say what a silent step does; it stands until the first event, or the one that stops the run."""
         self._note = text
 
     def __call__(self, progress: Progress) -> None:
@@ -116,8 +116,11 @@ class Panel:
             self._console.print(Text(progress.message))
         if progress.kind == "generation":
             self._course.append(progress.hypervolume)
-        self._note = progress.message if progress.kind == "stopping" else self._note * (progress.kind != "start")
+        if progress.kind in ("start", "stopping"):
+            self._note = progress.message if progress.kind == "stopping" else ""
         self._last, self._heard = progress, self._now()
+        if progress.kind != "evaluated" and self._live.is_started:
+            self._live.refresh()  # what matters is seen at once; children are seen at the next tick
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.draw(options.max_width)

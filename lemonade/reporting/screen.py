@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
-from typing import IO, TextIO
+from typing import IO
 
 from rich.console import Console
 from rich.theme import Theme
@@ -37,15 +38,25 @@ def allow_any_encoding() -> None:
             reconfigure(errors="lemonade")
 
 
-def console(file: IO[str] | TextIO | None = None, stderr: bool = False, width: int | None = None) -> Console:
-    """A console that never guesses at highlights and keeps long lines whole where no terminal cuts them.
+def console(file: IO[str] | None = None, width: int | None = None, terminal: bool | None = None) -> Console:
+    """A console that never guesses at highlights and keeps lines whole where no terminal cuts them.
 
     Args:
         file: Where to write; default: standard output.
-        stderr: Write to standard error instead.
         width: Columns; default: the terminal's, `COLUMNS`, or 120 where there is neither.
+        terminal: Whether it is a terminal; default: as it is.
     """
-    made = Console(file=file, stderr=stderr, width=width, highlight=False, theme=THEME, emoji=False)
-    if width is None and not made.is_terminal and "COLUMNS" not in made._environ:
-        made = Console(file=file, stderr=stderr, width=PLAIN_WIDTH, highlight=False, theme=THEME, emoji=False)
-    return made
+
+    def made(columns: int | None) -> Console:
+        return Console(
+            file=file,
+            width=columns,
+            force_terminal=terminal,
+            highlight=False,
+            theme=THEME,
+            emoji=False,
+        )
+
+    usual = made(width)
+    wide = width is None and not usual.is_terminal and not os.environ.get("COLUMNS")
+    return made(PLAIN_WIDTH) if wide else usual

@@ -1,0 +1,266 @@
+"""Verbs that read a run folder: what they print, as text and as JSON."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from synthetic import write_run
+
+from lemonade.cli import main
+from lemonade.history import Run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("cli") / "run")
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    return Run.load(folder)
+
+
+@pytest.fixture
+def lemonade(capsys, monkeypatch, folder):
+    """Runs a command line in the folder beside the run; returns (exit code, output, error output)."""
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.chdir(folder.parent)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def document(lemonade):
+    """Runs a command line with --json; returns the document."""
+
+    def call(*arguments):
+        code, out, err = lemonade(*arguments, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+    return call
+
+
+class TestFront:
+    def test_text_has_the_members_their_meaning_and_what_to_do_next(self, lemonade, run):
+        code, out, err = lemonade("front", "run")
+        assert (code, err) == (0, "")
+        assert out.startswith(
+            f"Front of run: {len(run.front.members)} members · hypervolume {run.front.hypervolume:.3f}"
+        )
+        assert all(member.id in out for member in run.front.members)
+        assert "287 images" in out
+        assert f"Next:  lemonade show run {run.front.knee.id}" in out
+
+    def test_json_is_what_the_issue_asks_for(self, document, run):
+        found = document("front", "run")
+        assert found["objectives"] == ["error", "params", "flops"]
+        assert found["hypervolume"] == pytest.approx(run.front.hypervolume)
+        assert [member["id"] for member in found["members"]] == [member.id for member in run.front.members]
+        first = found["members"][0]
+        assert {"id", "parent", "generation", "operators", "values"} <= first.keys()
+        assert {"error", "error_smoothed", "params", "flops"} <= first["values"].keys()
+
+    def test_where_leaves_out_the_others(self, document, run):
+        found = document("front", "run", "--where", "params<5000 and flops<=20000")
+        wanted = [one.id for one in run.front.members if one.values["params"] < 5000 and one.values["flops"] <= 20_000]
+        assert [member["id"] for member in found["members"]] == wanted
+        assert 0 < len(wanted) < len(run.front.members)
+
+    def test_best_is_the_least_ranked_error_within_the_conditions(self, document, run):
+        (best,) = document("front", "run", "--best", "params<=5000")["members"]
+        within = [one for one in run.front.members if one.values["params"] <= 5_000]
+        assert best["id"] == min(within, key=lambda one: one.values["error_smoothed"]).id
+
+    def test_knee_is_one_member(self, document, run):
+        (knee,) = document("front", "run", "--knee")["members"]
+        assert knee["id"] == run.front.knee.id
+
+    def test_csv_is_written_beside_the_rest(self, lemonade, run, tmp_path):
+        path = tmp_path / "front.csv"
+        code, out, _ = lemonade("front", "run", "--csv", path, "--where", "params<5000")
+        rows = path.read_text().splitlines()
+        assert code == 0
+        assert f"Written: {path}" in out
+        assert rows[0].startswith("id,parent,generation,operators,error,")
+        assert len(rows) == 1 + sum(one.values["params"] < 5_000 for one in run.front.members)
+
+    def test_csv_leaves_standard_output_to_json(self, lemonade, tmp_path):
+        code, out, err = lemonade("front", "run", "--csv", tmp_path / "front.csv", "--json")
+        assert (code, err) == (0, f"Written: {tmp_path / 'front.csv'}\n")
+        json.loads(out)
+
+    def test_an_empty_front_says_so(self, lemonade, tmp_path):
+        empty = write_run(tmp_path / "empty", count=-1, end="interrupted")
+        code, out, _ = lemonade("front", empty)
+        assert code == 0
+        assert "is empty: no child has been trained" in out
+
+
+class TestStatus:
+    def test_text(self, lemonade, run):
+        code, out, err = lemonade("status", "run")
+        assert (code, err) == (0, "")
+        assert out.startswith("run: finished\n")
+        for part in ("3 min", "52 evaluations", "diverged", "best", "knee", "the loss is NaN"):
+            assert part in out
+        assert "Next:  lemonade front run" in out
+
+    def test_json(self, document, run):
+        found = document("status", "run")
+        assert found["finished"] is True
+        assert found["spent"]["evaluations"] == len(run.evaluations)
+        assert sum(found["evaluations"].values()) == len(run.evaluations)
+        assert found["front"] == {
+            "members": len(run.front.members),
+            "hypervolume": pytest.approx(run.front.hypervolume),
+            "knee": run.front.knee.id,
+        }
+
+    @pytest.mark.parametrize(
+        ("end", "said"), [("interrupted", "stopped early; it can go on"), ("", "running, or stopped")]
+    )
+    def test_a_run_that_can_go_on_says_how(self, lemonade, tmp_path, end, said):
+        other = write_run(tmp_path / "other", count=1, end=end)
+        _, out, _ = lemonade("status", other)
+        assert said in out
+        assert f"lemonade resume {other}" in out
+
+
+class TestOneNetwork:
+    def test_show_draws_it_and_its_place(self, lemonade, run):
+        member = run.front.members[len(run.front.members) // 2]
+        code, out, err = lemonade("show", "run", member.id)
+        assert (code, err) == (0, "")
+        assert "on the front" in out
+        assert f"{member.values['params']:,} params" in out
+        assert all(node.name in out for node in member.graph.nodes)
+        assert "next smaller on the front: c" in out
+        assert "chain of 3 blocks" in out  # where its history ends
+        assert out.count("one multiply-add counts as one") == 1
+
+    def test_a_failed_one_says_why(self, lemonade):
+        _, out, _ = lemonade("show", "run", "c0010")
+        assert "not on the front" in out
+        assert "ended as diverged: the loss is NaN" in out
+
+    def test_show_as_json(self, document, run):
+        member = run.front.knee
+        found = document("show", "run", member.id)
+        assert found["values"]["params"] == sum(node["params"] for node in found["nodes"])
+        assert sum(node["share_of_flops"] for node in found["nodes"]) == pytest.approx(1)
+        assert found["lineage"] == [one.id for one in run.lineage(member.id)]
+        assert found["on_front"] is True
+
+    def test_lineage_tells_errors_and_costs(self, lemonade, document, run):
+        member = max(run.front.members, key=lambda one: one.generation)
+        code, out, err = lemonade("lineage", "run", member.id)
+        assert (code, err) == (0, "")
+        assert "inherited" in out
+        found = document("lineage", "run", member.id)
+        assert [step["id"] for step in found["lineage"]] == [one.id for one in run.lineage(member.id)]
+        assert found["lineage"][-1]["examples_inherited"] == 0
+        assert found["lineage"][0]["stages"]["trained"]["images"] == 287
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["front", "nowhere"], "nowhere: there is no such run folder."),
+            (["status", "."], ". is not a run folder: it holds no journal.jsonl."),
+            (["show", "run", "c9999"], "run has no network 'c9999'."),
+            (["show", "run", "c00"], "'c00' is the beginning of c0000, c0001"),
+            (
+                ["front", "run", "--where", "parms<3"],
+                "--where: 'parms' is not an objective of this run. Did you mean 'params'?",
+            ),
+            (
+                ["front", "run", "--where", "params<1"],
+                "--where 'params<1': no member fulfils it. The front has params from",
+            ),
+            (["front", "run", "--best", "error<0"], "--best 'error<0': no member fulfils it. The front has error from"),
+            (["front", "run", "--csv", "no/such/folder.csv"], "no/such/folder.csv: cannot be written"),
+        ],
+    )
+    def test_one_line_and_exit_code_1(self, lemonade, arguments, message):
+        code, out, err = lemonade(*arguments)
+        assert (code, out) == (1, "")
+        assert err.startswith(f"error: {message}")
+        assert err.count("\n") == 1
+
+    @pytest.mark.parametrize("arguments", [["serch"], ["front"], ["front", "run", "--nothing"], ["show", "run"]])
+    def test_what_the_parser_rejects_is_exit_code_2(self, lemonade, arguments):
+        code, out, err = lemonade(*arguments)
+        assert (code, out) == (2, "")
+        assert "lemonade" in err
+
+    def test_a_damaged_journal_names_its_line(self, lemonade, tmp_path):
+        other = write_run(tmp_path / "other", count=1)
+        path = other / "journal.jsonl"
+        path.write_bytes(path.read_bytes().replace(b'"type":"candidates"', b'"type":candidates', 1))
+        code, _, err = lemonade("front", other)
+        assert code == 1
+        assert "line 2: damaged" in err
+
+    def test_the_unexpected_is_one_line_with_the_way_to_its_traceback(self, lemonade, monkeypatch):
+        def fail(folder):
+            raise ZeroDivisionError("no\nluck")
+
+        monkeypatch.setattr(Run, "load", fail)
+        code, _, err = lemonade("front", "run")
+        assert code == 1
+        assert err == (
+            "error: ZeroDivisionError: no luck (unexpected; LEMONADE_DEBUG=1 or --verbose shows the traceback)\n"
+        )
+        monkeypatch.setenv("LEMONADE_DEBUG", "1")
+        assert "Traceback" in lemonade("front", "run")[2]
+
+
+class TestHelp:
+    def test_the_verbs_are_listed(self, lemonade):
+        _, out, _ = lemonade("--help")
+        for verb in ("search", "resume", "status", "front", "show", "lineage", "doctor"):
+            assert f" {verb} " in out
+
+    @pytest.mark.parametrize("verb", ["search", "resume", "status", "front", "show", "lineage", "doctor"])
+    def test_each_explains_itself_in_the_words_of_the_project(self, lemonade, verb):
+        code, out, _ = lemonade(verb, "--help")
+        assert code == 0
+        assert f"Usage: lemonade {verb}" in out
+        for word in ("FLOPs", "architecture", "individual", "offspring", "epoch", "None", "TEXT"):
+            assert word not in out
+
+    def test_version(self, lemonade):
+        assert lemonade("--version")[1].startswith("lemonade 0.")
+
+
+def test_reading_a_run_does_not_wait_for_torch(folder):
+    code = (
+        "import sys\n"
+        "from lemonade.cli import main\n"
+        "for words in (['status'], ['front'], ['lineage', 'c0005'], ['show', 'c0005']):\n"
+        "    try: main([words[0], sys.argv[1], *words[1:]])\n"
+        "    except SystemExit as end: assert not end.code, words\n"
+        "assert not {'torch', 'matplotlib', 'scipy'} & sys.modules.keys(), 'slow imports'\n"
+    )
+    # an encoding without a single box character: they are spelled, not fatal
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "100"}
+    made = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, env=environ, timeout=60)
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert b"* knee" in made.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(folder):
+    command = f"'{sys.executable}' -m lemonade front '{folder}' | head -n 1"
+    made = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert made.stderr == ""
+    assert made.stdout.startswith("Front of")
