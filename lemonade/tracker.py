@@ -26,7 +26,7 @@ class Tracker:
         self._objectives = objectives
         self._budget = budget
         self._listener = listener
-        self._values: dict[str, Mapping[str, float]] = {}
+        self.values: dict[str, Mapping[str, float]] = {}  # of all that were evaluated without failure, by id
         self._front: tuple[str, ...] = ()
         self._hypervolume = 0.0
         self._change = 0.0
@@ -46,7 +46,7 @@ class Tracker:
         self.generation = candidate.generation
         if evaluation.status is Status.OK:
             self.trained += 1
-            self._values[candidate.id] = {**candidate.costs, **evaluation.values}
+            self.values[candidate.id] = {**candidate.costs, **evaluation.values}
         else:
             self.failed += 1
 
@@ -54,7 +54,7 @@ class Tracker:
         """Take note of the front after a generation; returns its hypervolume, from plain errors."""
         self._front = tuple(front)
         self.proposed += proposed
-        points = [[self._values[name][one.name] for one in self._objectives] for name in front]
+        points = [[self.values[name][one.name] for one in self._objectives] for name in front]
         volume = hypervolume(points, [one.axis for one in self._objectives])
         self._change, self._hypervolume = volume - self._hypervolume, volume
         return volume
@@ -91,5 +91,5 @@ class Tracker:
     def _least(self, name: str) -> Standing | None:
         if not self._front:
             return None
-        best = min(self._front, key=lambda member: self._values[member][name])
-        return Standing(best, self._values[best])
+        best = min(self._front, key=lambda member: self.values[member][name])
+        return Standing(best, self.values[best])

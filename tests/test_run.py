@@ -158,6 +158,17 @@ class TestOutcome:
         run = start(tmp_path / "s", **{**settings, "limits": {}})
         assert all(one.values["latency_ms"] > 0 for one in run.front)
 
+    def test_a_network_trained_further_keeps_its_latency(self, tmp_path):
+        settings = {"objectives": ("error", "params", "latency_ms"), "search.continue_share": 0.9, "evaluations": 16}
+        run = start(tmp_path / "r", **settings)
+        pairs = [
+            (evaluation.values["latency_ms"], run.evaluations[run.candidates[name].parent].values["latency_ms"])
+            for name, evaluation in run.evaluations.items()
+            if [one.operator for one in run.candidates[name].morphisms] == ["continue"]
+        ]
+        assert pairs
+        assert all(own == parents for own, parents in pairs)
+
     def test_events_tell_the_story(self, tmp_path):
         events = []
         start(tmp_path / "r", events.append)
