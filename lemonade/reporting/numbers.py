@@ -51,7 +51,7 @@ def measured(name: str, value: float, images: int | None = None) -> str:
     if name == "params":
         return count(value)
     if name.endswith("_ms"):
-        return f"{value:.3g} ms"
+        return f"{value:.{3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0}f} ms"
     if name.endswith("bytes"):
         return f"{short(value)}B" if abs(value) >= 1e3 else f"{value:.0f} B"
     return short(value)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lemonade.reporting import numbers, reading
 from lemonade.types import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from lemonade.history import Run
 
 # Okabe and Ito's palette: told apart with every kind of colour vision, and as greys by their lightness
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8C8C8C"
-INK, PALE = "#222222", "#DDDDDD"
+INK, MUTED, PALE = "#222222", "#666666", "#DDDDDD"
 WIDTH, HEIGHT, DPI = 5.6, 4.4, 150
+MANY = 30.0
+WRAP = 85
 UNITS = {
     "params": "params",
     "flops": "flops (multiply-adds)",
@@ -47,7 +51,7 @@ def save_picture(run: Run, path: Path) -> bool:
         if index == 0:
             axes.set_ylabel(f"{error} on the validation images", color=INK)
     figure.suptitle(_title(run), fontsize=11, color=INK, x=0.01, ha="left")
-    _legend(figure, panels[0])
+    _legend(figure, panels[0], textwrap.fill(_note(run), WRAP * len(resources)))
     partial = path.with_name(path.name + ".partial")
     figure.savefig(partial, format="png")
     partial.replace(path)
@@ -96,6 +100,9 @@ def _scales(axes: Axes, resource: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xlabel(UNITS.get(resource, resource), color=INK)
+    low, high = axes.get_xlim()
+    if axes.get_xscale() == "log" and high < MANY * low:  # a decade has one label only: too few to read a value off
+        axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.short(value).replace(".0 ", " ")))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
@@ -106,16 +113,36 @@ def _scales(axes: Axes, resource: str) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _legend(figure: Any, axes: Axes) -> None:
+def _legend(figure: Figure, axes: Axes, note: str) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+    legend = figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=len(labels),
+        frameon=False,
+        fontsize=9,
+        # the layout makes room for a legend and its title, not for text of its own
+        title=note or None,
+        title_fontsize=8,
+    )
+    legend.get_title().set_color(MUTED)
 
 
 def _title(run: Run) -> str:
     spent = run.spent
     children = numbers.quantity(spent.evaluations, "child", "children")
-    off = " Members off the line are on the front for another objective." if len(run.objectives) > 2 else ""
-    return f"{run.facts['name']}: {children} in {numbers.duration(spent.seconds)}, seed {run.config.seed}.{off}"
+    return f"{run.facts['name']}: {children} in {numbers.duration(spent.seconds)}, seed {run.config.seed}"
+
+
+def _note(run: Run) -> str:
+    """What would puzzle whoever looks closely."""
+    notes = []
+    if len(run.objectives) > 2:
+        notes.append("Members off the line are on the front for another objective.")
+    if run.smoothed:
+        notes.append("Ranked by the smoothed error: a dominated network may have a lower plain one.")
+    return " ".join(notes)
 
 
 def dominated(run: Run) -> list[Mapping[str, float]]:
