@@ -201,7 +201,7 @@ def test_concat_skip_starts_with_zeros():
 
 def test_add_skip_projects():
     graph = chain_network(widths=(4, 6))
-    graph = OPERATORS["deepen"].rewrite(graph, site("act1", kernel=3)).child.replacing()
+    graph = OPERATORS["deepen"].rewrite(graph, site("act1", kernel=3)).child
     weights, batch = random_weights(graph, 0), images(graph, count=8)
     child = add_skip(graph, weights, "act1", "act2", batch=batch)
     assert child.record.summary == "skip act1 to act2 by addition, projected"

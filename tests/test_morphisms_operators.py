@@ -29,8 +29,6 @@ from morphisms import (
 from morphisms.operators import site
 from morphisms.verify import TOLERANCE
 
-SHRINKING = ("prune", "separable", "remove_layer")
-
 
 def test_there_are_operators():
     assert len(OPERATORS) >= 9 and all(name == operator.name for name, operator in OPERATORS.items())
