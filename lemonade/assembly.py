@@ -114,10 +114,14 @@ class Assembly:
             self._workers = WorkerEvaluator(self.workers)
         try:
             notify(f"reading {config.dataset}")
-            self.dataset = load_dataset(config.dataset, config.data, cache_folder())
+
+            def decoded(done: int, total: int) -> None:
+                notify(f"decoding images: {done:,} of {total:,}")
+
+            self.dataset = load_dataset(config.dataset, config.data, cache_folder(), decoded)
             self.objectives = resolve(config.objectives, len(self.dataset.classes), config.boxes)
             self.others = {
-                one.name: load_dataset(one.dataset, config.data, cache_folder())
+                one.name: load_dataset(one.dataset, config.data, cache_folder(), decoded)
                 for one in self.objectives
                 if one.dataset is not None
             }

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from lemonade.reporting import numbers
+from lemonade import numbers
 from morphisms import NetworkGraph, Node, flops, params
 
 PACKAGES = (

@@ -177,7 +177,7 @@ class FrontView(Sequence[Member]):
         return [name for pair in names for name in pair if name in known]
 
     def _rows(self) -> list[list[str]]:
-        from lemonade.reporting.numbers import measured
+        from lemonade.numbers import measured
 
         names = self._shown()
         rows = [["", "id", *names, "from", "how"]]
@@ -189,7 +189,7 @@ class FrontView(Sequence[Member]):
 
     def _note(self) -> str:
         """What has to be known to read the table; there is a knee."""
-        from lemonade.reporting.numbers import wilson
+        from lemonade.numbers import wilson
 
         assert self.knee is not None
         images = self.knee.facts["validation"]

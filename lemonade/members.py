@@ -35,7 +35,7 @@ class Member:
     facts: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        from lemonade.reporting.numbers import measured
+        from lemonade.numbers import measured
 
         values = ", ".join(f"{name} {measured(name, value)}" for name, value in self.values.items())
         return f"<Member {self.id}: {values}>"

@@ -22,7 +22,7 @@ from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.objectives import Kind
 from lemonade.store import RunStore
-from lemonade.tracker import OnEvent, Tracker
+from lemonade.tracker import OnEvent, Tracker, loading
 from lemonade.types import Candidate, Evaluation, Job, Status
 from morphisms import flops
 
@@ -95,7 +95,7 @@ def run_search(
     if config.budget == BudgetSettings():
         config = config.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
     RunStore.check_free(folder)
-    with Assembly(config, evaluator) as assembly:
+    with Assembly(config, evaluator, loading(on_event, config.budget)) as assembly:
         assembly.search().ask()  # a limit that nothing meets is found out before there is a folder
         with RunStore.create(folder, config, assembly.facts.to_json()) as store:
             _Loop(store, assembly, config.budget, on_event, stop or Stop()).go(None)
@@ -126,7 +126,7 @@ def resume_search(
         return earlier
     with (
         RunStore.open(folder) as store,
-        Assembly(earlier.config, evaluator) as assembly,
+        Assembly(earlier.config, evaluator, loading(on_event, earlier.budget)) as assembly,
     ):
         if assembly.facts.split_hash != earlier.facts["split_hash"]:
             raise LemonadeError(

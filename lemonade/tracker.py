@@ -13,6 +13,16 @@ from lemonade.types import Candidate, Evaluation, Progress, Spent, Standing, Sta
 OnEvent = Callable[[Progress], None]
 
 
+def loading(listener: OnEvent | None, budget: BudgetSettings) -> Callable[[str], None]:
+    """A function that passes sentences about slow first steps on to a listener."""
+
+    def tell(message: str) -> None:
+        if listener is not None:
+            listener(Progress("loading", 0, 0, 0, 0, Spent(), budget, 0, 0.0, 0.0, message=message))
+
+    return tell
+
+
 class Tracker:
     """Counts over all sessions of a run.
 

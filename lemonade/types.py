@@ -217,8 +217,9 @@ class Progress:
     """What a running search tells whoever listens (terminal panel, plain lines, tests).
 
     Attributes:
-        kind: ``start`` once the data is there; ``evaluated`` after each child; ``generation`` after each generation;
-            ``stopping`` after the first Ctrl-C; ``end`` last.
+        kind: ``loading`` while images are read (only `message` means something); ``start`` once they are there;
+            ``evaluated`` after each child; ``generation`` after each generation; ``stopping`` after the first Ctrl-C;
+            ``end`` last.
         generation: Number of the current one; 0 is the initial population.
         trained: Children evaluated without failure, over all resumes.
         failed: Children that failed, diverged or ran out of memory or time.
@@ -232,7 +233,7 @@ class Progress:
         message: A sentence for a person; empty mostly.
     """
 
-    kind: Literal["start", "evaluated", "generation", "stopping", "end"]
+    kind: Literal["loading", "start", "evaluated", "generation", "stopping", "end"]
     generation: int
     trained: int
     failed: int

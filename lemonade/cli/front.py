@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.errors import LemonadeError
-from lemonade.reporting import conditions, numbers, screen, tables
+from lemonade.reporting import conditions, screen, tables
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run

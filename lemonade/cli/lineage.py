@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from lemonade import numbers
 from lemonade.cli import common, options
-from lemonade.reporting import network, numbers, reading, screen, tables
+from lemonade.reporting import network, reading, screen, tables
 
 
 def lineage(run: options.RunFolder, model: options.ModelId, as_json: options.AsJson = False) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from lemonade import __version__
+from lemonade import __version__, numbers
 from lemonade.cli import common
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.reporting import numbers, screen, tables
+from lemonade.reporting import screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener
 from lemonade.run import Stop, resume_search, run_search
 from lemonade.types import Progress

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from lemonade import numbers
 from lemonade.cli import common, options
-from lemonade.reporting import network, numbers, reading, screen, tables
+from lemonade.reporting import network, reading, screen, tables
 from morphisms import activation_bytes, flops, params
 from morphisms.cost import node_shares
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.cli.running import budget_text
-from lemonade.reporting import numbers, screen, tables
+from lemonade.reporting import screen, tables
 
 if TYPE_CHECKING:
     from lemonade.history import Run

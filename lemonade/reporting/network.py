@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from lemonade.reporting import numbers, reading
+from lemonade import numbers
+from lemonade.reporting import reading
 from lemonade.reporting.layout import Column, fitted
 from morphisms import INPUT, Exactness, NetworkGraph, Node
 from morphisms.cost import node_shares

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from lemonade import numbers
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings
-from lemonade.reporting import numbers
 from lemonade.types import Progress, Standing
 
 REFRESH_PER_SECOND = 2  # the clock moves; drawing it twice a second costs a training core less than a thousandth
@@ -63,7 +63,7 @@ class Lines:
 
     def __call__(self, progress: Progress) -> None:
         """Print a line if the event ends a generation or says something."""
-        if progress.message:
+        if progress.message and progress.kind != "loading":
             self._print(progress.message)
         if progress.kind == "generation":
             parts = [
@@ -112,6 +112,9 @@ class Panel:
 
     def __call__(self, progress: Progress) -> None:
         """Take an event; what stays to be read is printed above the panel."""
+        if progress.kind == "loading":
+            self.waiting(progress.message)
+            return
         if progress.message and progress.kind != "stopping":
             self._console.print(Text(progress.message))
         if progress.kind == "generation":

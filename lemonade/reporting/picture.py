@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lemonade.reporting import numbers, reading
+from lemonade import numbers
+from lemonade.reporting import reading
 from lemonade.types import Status
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lemonade.reporting import numbers
+from lemonade import numbers
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from lemonade.reporting import numbers, reading
+from lemonade import numbers
+from lemonade.reporting import reading
 from lemonade.reporting.layout import Column, fitted
 
 if TYPE_CHECKING:

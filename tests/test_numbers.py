@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lemonade.reporting import numbers
+from lemonade import numbers
 from lemonade.training import wilson
 
 
