@@ -23,7 +23,7 @@ from lemonade.history import Run
 from lemonade.objectives import Kind
 from lemonade.store import RunStore
 from lemonade.tracker import OnEvent, Tracker, loading
-from lemonade.types import Candidate, Evaluation, Job, Status
+from lemonade.types import UNWRITTEN, Candidate, Evaluation, Job, Status
 from morphisms import flops
 
 POLL_SECONDS = 0.25
@@ -186,7 +186,7 @@ class _Loop:
             if not self.queue and not self.running and not self._next_generation():
                 break
             self._submit()
-            if not self.running:
+            if not self.running and self._next_candidate() is None:
                 break
             for evaluation in self.evaluator.poll(POLL_SECONDS):
                 self._arrived(evaluation)
@@ -297,6 +297,11 @@ class _Loop:
         return max(allowed, key=lambda candidate: flops(candidate.graph), default=None)
 
     def _arrived(self, evaluation: Evaluation) -> None:
+        if reason := evaluation.payload.get(UNWRITTEN):  # not the child's fault: a resumed run evaluates it again
+            raise LemonadeError(
+                f"{self.store.weights_path(evaluation.id)}: cannot be written ({reason}). The run is intact up to its "
+                f"last line; put that right and go on with: lemonade resume {self.store.folder}"
+            )
         candidate = self.candidates[evaluation.id]
         if candidate in self.queue:  # rejected before it was submitted
             self.queue.remove(candidate)

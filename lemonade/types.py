@@ -14,6 +14,9 @@ from typing import Any, Literal
 from lemonade.config import BudgetSettings, TrainingSettings
 from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
+UNWRITTEN = "unwritten"
+"""Key of an evaluation's payload: why the weights could not be written, although the child is well."""
+
 
 class Status(StrEnum):
     """How the evaluation of a candidate ended."""

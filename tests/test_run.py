@@ -1,6 +1,7 @@
 """The loop: budgets, stopping, resuming after a kill at any instant, failures. Training is a formula here."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.run import Stop, describe, free_folder, resume_search, run_search
-from lemonade.types import Status
+from lemonade.types import UNWRITTEN, Status
 
 
 class KilledError(BaseException):
@@ -127,6 +128,44 @@ class TestResume:
         (tmp_path / "r" / "journal.jsonl").write_text(lines.replace(split, "0" * len(split)))
         with pytest.raises(LemonadeError, match="the images of 'digits' are not those the run began with"):
             resume(tmp_path / "r", BudgetSettings(evaluations=40))
+
+
+class FullDisk(FakeEvaluator):
+    """Answers like a worker that could not write the weights of its seventh child."""
+
+    def poll(self, timeout):
+        done = super().poll(timeout)
+        return [
+            replace(one, status=Status.FAILED, values={}, weights=None, payload={UNWRITTEN: "No space left on device"})
+            if one.id == "c0007"
+            else one
+            for one in done
+        ]
+
+
+class TestFullDisk:
+    def test_ends_the_run_in_one_line_and_loses_nothing(self, tmp_path, whole):
+        with pytest.raises(
+            LemonadeError, match="c0007.safetensors: cannot be written .No space left on device.*resume"
+        ):
+            run_search(config(), tmp_path / "r", None, None, FullDisk())
+        assert "c0007" not in Run.load(tmp_path / "r").evaluations
+        assert outcome(resume(tmp_path / "r")) == whole
+
+
+class SlowToBegin(FakeEvaluator):
+    """Has no room at first, as when the only worker is being replaced."""
+
+    asked = 0
+
+    @property
+    def room(self):
+        self.asked += 1
+        return int(self.asked > 5)
+
+
+def test_no_room_is_no_reason_to_end(tmp_path):
+    assert run_search(config(), tmp_path / "r", None, None, SlowToBegin()).spent.evaluations == 30
 
 
 class TestOutcome:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from lemonade.data import Dataset, calibration_batch
 from lemonade.objectives import Objective
 from lemonade.training import Reading, Trained, read_error, train
-from lemonade.types import Evaluation, Job, Stage, Status
+from lemonade.types import UNWRITTEN, Evaluation, Job, Stage, Status
 from morphisms import Exactness, build_module, initial_weights, load_weights, replay, save_weights
 from morphisms.inheritance import Child
 from morphisms.module import GraphModule
@@ -53,6 +54,7 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
     stages: dict[str, Stage] = {}
     values: dict[str, float] = {}
     curve: tuple[tuple[int, float], ...] = ()
+    payload: dict[str, str] = {}
     status, message = Status.OK, ""
     try:
         module, curve = _trained(job, bench, stages)
@@ -60,6 +62,10 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
         save_weights(module.weights(), Path(job.output))
     except DivergedError as error:
         status, message = Status.DIVERGED, str(error)
+    except (OSError, SafetensorError) as error:
+        status, message = Status.FAILED, _one_line(error)
+        if "trained" in stages:  # the child is well, but its weights cannot be kept: that is the run's affair
+            payload[UNWRITTEN] = message
     except (MemoryError, torch.OutOfMemoryError) as error:
         status, message = Status.OUT_OF_MEMORY, _one_line(error)
     except Exception as error:  # whatever breaks in one child must not end the run
@@ -74,6 +80,7 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
         weights=job.output if status is Status.OK else None,
         curve=curve,
         message=message,
+        payload=payload,
     )
 
 

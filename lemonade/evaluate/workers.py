@@ -109,7 +109,11 @@ class WorkerEvaluator:
         self._tell(worker, job.to_json())
 
     def poll(self, timeout: float) -> list[Evaluation]:
-        """What has arrived; a worker that died is an evaluation that failed, and is replaced."""
+        """What has arrived; a worker that died is an evaluation that failed, and is replaced.
+
+        Raises:
+            LemonadeError: if one died before it was ready, with the last line it said.
+        """
         self._listen(timeout)
         results = []
         for position, worker in enumerate(self._workers):
@@ -117,6 +121,8 @@ class WorkerEvaluator:
                 results.append(Evaluation.from_json(worker.messages.popleft()))
                 worker.job = None
             if worker.process.poll() is not None:
+                if not worker.ready:  # its successor would do no better
+                    raise LemonadeError(f"a worker process ended before its first job: {self._last_words()}")
                 if worker.job is not None:
                     results.append(Evaluation(worker.job.candidate.id, Status.FAILED, message=self._obituary(worker)))
                 self._selector.unregister(worker.output)
