@@ -27,6 +27,8 @@ from lemonade.types import UNWRITTEN, Candidate, Evaluation, Job, Status
 from morphisms import flops
 
 POLL_SECONDS = 0.25
+MOST_FAILURES = 40
+"""So many failed children in a row are no bad luck: something is wrong with the machine or the settings."""
 OVERTIME = 0.1
 """Running children may finish after the time is up, for this share of the budget; then they are given up."""
 
@@ -179,6 +181,7 @@ class _Loop:
         """Take over what earlier sessions did, then go on to the end."""
         if earlier is not None:
             self._replay(earlier)
+            self._measure()
         self.began = time.monotonic()
         self.tracker.tell("start", self.seconds)
         announced = False
@@ -195,6 +198,8 @@ class _Loop:
                 self.tracker.tell("stopping", self.seconds, "finishing the running children; press again to stop now")
             if self.stop.requests > 1 or self.seconds > (self.budget.time or math.inf) * (1 + OVERTIME):
                 break
+        if self.search.finished and not self.tracker.trained:
+            raise LemonadeError(f"no network could be trained; the first failure: {self._first_failure()}")
         self.store.end("interrupted" if self.stop.requests else "done", self.tracker.spent(self.seconds))
         self.tracker.tell("end", self.seconds)
 
@@ -253,7 +258,7 @@ class _Loop:
             return
         from lemonade.evaluate.latency import measure
 
-        for candidate in self.batch:
+        for candidate in list(self.queue):
             parent = self.candidates.get(candidate.parent or "")
             if parent is not None and parent.graph == candidate.graph:  # timed anew, it would differ by noise alone
                 values = {one.name: self.tracker.values[parent.id][one.name] for one in measured}
@@ -311,6 +316,15 @@ class _Loop:
         self._count(candidate, evaluation)
         self.tracker.tell("evaluated", self.seconds)
 
+    def _first_failure(self) -> str:
+        failed = [one for one in self.results.values() if one.status is not Status.OK]
+        return f"{failed[0].id} {failed[0].status.value}: {failed[0].message}" if failed else "none was tried"
+
     def _count(self, candidate: Candidate, evaluation: Evaluation) -> None:
         self.results[candidate.id] = evaluation
         self.tracker.evaluated(candidate, evaluation)
+        if self.tracker.failed_in_a_row >= MOST_FAILURES:
+            raise LemonadeError(
+                f"the last {MOST_FAILURES} children all failed; the last one: {evaluation.message}. Put that right and "
+                f"go on with: lemonade resume {self.store.folder}"
+            )

@@ -43,6 +43,7 @@ class Tracker:
         self.generation = 0
         self.trained = 0
         self.failed = 0
+        self.failed_in_a_row = 0
         self.proposed = 0
         self.evaluations = 0
         self.examples = 0
@@ -56,9 +57,11 @@ class Tracker:
         self.generation = candidate.generation
         if evaluation.status is Status.OK:
             self.trained += 1
+            self.failed_in_a_row = 0
             self.values[candidate.id] = {**candidate.costs, **evaluation.values}
         else:
             self.failed += 1
+            self.failed_in_a_row += 1
 
     def generation_ended(self, front: Sequence[str], proposed: int) -> float:
         """Take note of the front after a generation; returns its hypervolume, from plain errors."""

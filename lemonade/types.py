@@ -135,7 +135,8 @@ class Stage:
     Attributes:
         error: Share of the `images` classified wrongly.
         error_smoothed: One minus the mean probability of the true class, over the same images.
-        images: Validation images that were read; the early stages may read fewer than the last.
+        images: Validation images that were read; the early stages may read fewer than the last, and none is read
+            after a training that diverged.
         examples: Training images seen in this stage.
         seconds: Wall time of this stage, reading the error included.
     """

@@ -125,6 +125,7 @@ class TestChild:
         assert result.status is Status.DIVERGED
         assert "stopped being finite while training" in result.message
         assert result.weights is None
+        assert 0 < result.examples <= 1_000  # paid for all the same
         assert not (tmp_path / "w").exists()
 
     def test_weights_that_cannot_be_written_are_no_fault_of_the_child(self, bench, tmp_path):

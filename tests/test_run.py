@@ -153,6 +153,19 @@ class TestFullDisk:
         assert outcome(resume(tmp_path / "r")) == whole
 
 
+class TestHopeless:
+    def test_a_run_whose_start_networks_all_fail_says_so(self, tmp_path):
+        fail = {f"c{k:04d}": Status.OUT_OF_MEMORY for k in range(4)}
+        with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c000. out of memory"):
+            start(tmp_path / "r", fail=fail)
+
+    def test_a_run_whose_children_all_fail_ends(self, tmp_path):
+        fail = {f"c{k:04d}": Status.FAILED for k in range(4, 100)}
+        with pytest.raises(LemonadeError, match="the last 40 children all failed; the last one: asked to fail"):
+            start(tmp_path / "r", fail=fail, evaluations=None, examples=10**9)
+        assert len(Run.load(tmp_path / "r").front) == 4
+
+
 class SlowToBegin(FakeEvaluator):
     """Has no room at first, as when the only worker is being replaced."""
 
@@ -195,6 +208,18 @@ class TestOutcome:
         assert {one.status for one in run.evaluations.values()} == {Status.REJECTED}
         assert run.spent.evaluations == 0
         run = start(tmp_path / "s", **{**settings, "limits": {}})
+        assert all(one.values["latency_ms"] > 0 for one in run.front)
+
+    def test_what_is_still_to_be_evaluated_is_measured_on_resume(self, tmp_path):
+        settings = {"objectives": ("error", "params", "latency_ms")}
+        stop = Stop()
+
+        def ask_to_stop(event):
+            stop.requests = int(event.trained >= 6)
+
+        start(tmp_path / "r", ask_to_stop, stop, **settings)
+        run = resume(tmp_path / "r")
+        assert run.finished
         assert all(one.values["latency_ms"] > 0 for one in run.front)
 
     def test_a_network_trained_further_keeps_its_latency(self, tmp_path):

@@ -109,16 +109,14 @@ def _trained(job: Job, bench: Bench, stages: dict[str, Stage]) -> tuple[GraphMod
                 trainable=child.touched,
                 rate=settings.distill_rate,
             )
+            stages["distilled"] = _after(result, module, bench, EARLY_IMAGES, began)
             _check(result, "while distilling")
-            reading = read_error(module, bench.dataset.validation, bench.dataset, bench.device, EARLY_IMAGES)
-            stages["distilled"] = _stage(reading, result.examples, began)
             left -= result.examples
             module.requires_grad_(True)
     began = time.perf_counter()
     result = train(module, bench.dataset, settings, examples=left, seed=candidate.seed + 1, device=bench.device)
+    stages["trained"] = _after(result, module, bench, None, began)
     _check(result, "while training")
-    reading = read_error(module, bench.dataset.validation, bench.dataset, bench.device)
-    stages["trained"] = _stage(reading, result.examples, began)
     return module, result.curve
 
 
@@ -151,6 +149,14 @@ def _measured(module: GraphModule, bench: Bench, trained: Stage) -> dict[str, fl
         if not math.isfinite(value):
             raise DivergedError(f"objective '{name}' came out as {value}")
     return values
+
+
+def _after(result: Trained, module: GraphModule, bench: Bench, most: int | None, began: float) -> Stage:
+    """The stage that a training was; one that diverged has cost its examples, and is not read."""
+    if result.diverged:
+        return _stage(Reading(1.0, 1.0, 0), result.examples, began)
+    reading = read_error(module, bench.dataset.validation, bench.dataset, bench.device, most)
+    return _stage(reading, result.examples, began)
 
 
 def _stage(reading: Reading, examples: int, began: float) -> Stage:
