@@ -35,9 +35,9 @@ def channel_importance(
     values = eval_pass(graph, weights, batch, sources) if batch is not None else {}
     total = torch.zeros(group.size, dtype=torch.float64)
     for name, label in reads.items():
-        score = weights[f"{name}.weight"].double().cpu().transpose(0, 1).flatten(1).norm(dim=1)
+        score = weights[f"{name}.weight"].cpu().double().transpose(0, 1).flatten(1).norm(dim=1)
         if values:
-            value = values[graph[name].inputs[0]].double().cpu()
+            value = values[graph[name].inputs[0]].cpu().double()
             score = score * value.std(dim=[axis for axis in range(value.ndim) if axis != 1], correction=0)
         mine = torch.from_numpy(label < 0)
         by_channel = torch.zeros(group.size, dtype=torch.float64)

@@ -50,7 +50,7 @@ def read_error(
     labels = split.labels[:most]
     if len(labels) == 0:
         raise ValueError("an error needs at least one image to be read on")
-    values = logits(module, split, dataset, device, most).double()
+    values = logits(module, split, dataset, device, most).cpu().double()  # MPS has no float64
     labels = labels.to(values.device)
     finite = values.isfinite().all(dim=1)
     values = values.where(finite[:, None], 0.0)

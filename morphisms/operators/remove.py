@@ -101,7 +101,7 @@ def _linear_fit(graph: NetworkGraph, weights: Weights, source: str, last: str, b
     if batch is None:
         return torch.eye(graph.shape(last)[0], graph.shape(source)[0]).to(weights.example)
     values = eval_pass(graph, weights, batch, {source, last})
-    x, y = (values[name].double().transpose(0, 1).flatten(1) for name in (source, last))
+    x, y = (values[name].cpu().double().transpose(0, 1).flatten(1) for name in (source, last))
     gram = x @ x.T
     gram = gram + torch.eye(len(gram)).to(gram) * (RIDGE * gram.trace() / x.shape[1] + 1e-12)
     fit: Tensor = torch.linalg.solve(gram, x @ y.T)
