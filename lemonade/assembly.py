@@ -22,13 +22,14 @@ from morphisms import OPERATORS
 if TYPE_CHECKING:
     from lemonade.data import Dataset
     from lemonade.evaluate import Evaluator
+    from lemonade.evaluate.workers import WorkerEvaluator
 
 WORK = ".work"
 """Folder inside the run folder for data that workers map; made anew at each start."""
 
 
 @dataclass(frozen=True)
-class Facts:
+class DataFacts:
     """What a run writes down about its data."""
 
     name: str
@@ -44,7 +45,7 @@ class Facts:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Facts:
+    def of(cls, dataset: Dataset) -> DataFacts:
         """The facts of a data set."""
         return cls(
             name=dataset.name,
@@ -101,7 +102,8 @@ class Assembly:
         check_names(config)
         self.config = config
         self._given = evaluator
-        self._workers = None
+        self._workers: WorkerEvaluator | None = None
+        self._work: Path | None = None
         notify("loading PyTorch")
         from lemonade.data import load_dataset
         from lemonade.evaluate.devices import resolve_device, worker_count
@@ -111,7 +113,7 @@ class Assembly:
         self.device = resolve_device(config.device)
         self.workers = config.workers or worker_count(self.device)
         if evaluator is None:
-            self._workers = WorkerEvaluator(self.workers)
+            self._workers = WorkerEvaluator(self.workers, config.training.child_time)
         try:
             notify(f"reading {config.dataset}")
 
@@ -129,7 +131,7 @@ class Assembly:
         except BaseException:
             self.close()
             raise
-        self.facts = Facts.of(self.dataset)
+        self.facts = DataFacts.of(self.dataset)
         self.child_examples = child_examples(config.training, len(self.dataset.train))
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
@@ -142,10 +144,12 @@ class Assembly:
         self.close()
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers and remove what was laid out for them; may be called twice."""
         if self._workers is not None:
             self._workers.close()
             self._workers = None
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
 
     def search(self) -> Search:
         """A new search method, as at the beginning of the run."""
@@ -182,10 +186,12 @@ class Assembly:
         """The evaluator, ready for jobs; the data lie packed in the run folder as long as the run goes on."""
         if self._given is not None:
             return self._given
+        from safetensors import SafetensorError
+
         from lemonade.data.packed import pack
 
         assert self._workers is not None
-        work = folder / WORK
+        work = self._work = folder / WORK
         try:
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
@@ -194,8 +200,8 @@ class Assembly:
             for number, (name, dataset) in enumerate(self.others.items()):
                 others[name] = work / f"other{number}.safetensors"
                 pack(dataset, others[name])
-        except OSError as error:
-            raise LemonadeError(f"{work}: the data cannot be laid out for the workers ({error.strerror}).") from None
+        except (OSError, SafetensorError) as error:
+            raise LemonadeError(f"{work}: the data cannot be laid out for the workers ({error}).") from None
         names = [objective.name for objective in self.objectives]
         self._workers.prepare(work / "data.safetensors", others, names, str(self.device), self.config.plugins)
         return self._workers

@@ -84,7 +84,7 @@ class SearchSettings(Settings):
 
     proposals: int = Field(100, gt=0, description="n_pc: children proposed a generation")
     children: int = Field(8, gt=0, description="n_ac: children accepted and trained a generation")
-    operators: tuple[str, ...] | None = Field(None, description="names of operators to use; default: all")
+    operators: tuple[str, ...] | None = Field(None, min_length=1, description="names of operators to use; default: all")
     operators_most: int = Field(3, ge=1, le=20, description="a child gets one to this many operators")
     sampling: Literal["density", "uniform"] = Field("density", description="how parents and children are drawn")
     density_of: Literal["population", "proposals"] = Field(
@@ -113,6 +113,9 @@ class TrainingSettings(Settings):
 
     child_examples: Count | None = Field(
         None, gt=0, description="training images a child sees; default: 8 epochs, at least 8,000, at most 90,000"
+    )
+    child_time: Seconds | None = Field(
+        None, gt=0, description="a child that takes longer is given up as timed out; default: no limit"
     )
     initial_factor: float = Field(3.0, gt=0, description="initial networks see this many times child_examples")
     batch_size: int | None = Field(

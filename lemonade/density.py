@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+MOST_UNLIKELY = -600.0
+"""Least log weight relative to the largest: still a number above 0."""
+
 WORST_CONDITION = 1e4
 """Condition number of the covariance above which (correlation beyond 0.9998) the full kernel is a needle: whatever lies
 beside the line of the members would have density 0."""
@@ -45,7 +48,8 @@ def inverse_density_weights(fit_points: ArrayLike, at_points: ArrayLike, floor: 
     if floor > 0:
         logs = np.maximum(logs, highest + np.log(floor))
     # relative to the least dense point, so that the largest weight is 1 and nothing overflows
-    weights = np.exp(logs.min() - logs)
+    # (without a floor the others may underflow, and a draw without replacement needs them all above 0)
+    weights = np.exp(np.maximum(logs.min() - logs, MOST_UNLIKELY))
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -179,21 +178,10 @@ def _bfloat16() -> Check:
 
 
 def _fvcore() -> Check:
-    import logging
+    from morphisms.reference import fvcore_costs
 
-    import torch
-
-    from morphisms import build_module
-
-    logging.getLogger("fvcore").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch, on what fvcore still uses
-        from fvcore.nn import FlopCountAnalysis, parameter_count
-
-        graph = small_network()
-        module = build_module(graph).eval()
-        counted = int(FlopCountAnalysis(module, torch.zeros(1, *graph.input_shape)).total())
-        parameters = int(parameter_count(module)[""])
+    graph = small_network()
+    parameters, counted = fvcore_costs(graph)
     if (counted, parameters) != (flops(graph), params(graph)):
         found = f"fvcore counts {counted} flops, {parameters} params; lemonade {flops(graph)}, {params(graph)}"
         return Check("fvcore", State.WARN, found, "Costs are ours; please report the fvcore version.")

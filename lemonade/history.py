@@ -108,7 +108,7 @@ class Run:
         evaluations: By id, in order of id. Of a generation under way, or one that the budget cut off, some are missing.
         generations: Those that came to their end.
         spent: Over all evaluations and all resumes.
-        ended: Why the run stopped (``"budget"``, ``"interrupted"``, ...); empty while it runs or after a crash.
+        ended: Why the run stopped (``"done"`` or ``"interrupted"``); empty while it runs or after a crash.
     """
 
     def __init__(self, folder: Path, lines: Sequence[Line]) -> None:
@@ -238,12 +238,11 @@ class Run:
             kind = line["type"]
             if kind == "candidates":
                 records.update((record["id"], record) for record in line["candidates"])
-                if "total" in line:
-                    reports[line["generation"]] = line
+                reports[line["generation"]] = line
             elif kind == "evaluation":
                 evaluations[line["id"]] = Evaluation.from_json(_known_fields(Evaluation, line))
             elif kind == "generation":
-                generations.append(_generation(line, reports.get(line["generation"], line)))
+                generations.append(_generation(line, reports.get(line["generation"], {})))
             elif kind == "resume":
                 budget = BudgetSettings.model_validate(line["budget"])
                 self.config = self.config.model_copy(update={"budget": budget})
@@ -267,7 +266,7 @@ class Run:
         return Member(self.candidates[name], self.evaluations[name], self.folder, self.facts)
 
 
-def _generation(line: Line, report: Line) -> Generation:
+def _generation(line: Line, report: Mapping[str, Any]) -> Generation:
     return Generation(
         number=line["generation"],
         total=report.get("total", {}),

@@ -57,17 +57,21 @@ class Journal:
     """Appends lines to a journal; one process at a time, which the run folder's lock sees to."""
 
     def __init__(self, path: Path, seconds: float = 0.0) -> None:
-        """Open for appending; `seconds` is the active time of the run so far."""
+        """Open for appending; `seconds` is the active time of the run so far, and stands until `start_clock`."""
         self.path = path
         self._seconds = seconds
-        self._opened = time.monotonic()
+        self._started: float | None = None
         with writing(path):
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
 
     @property
     def seconds(self) -> float:
-        """Active seconds of the run, over all its resumes."""
-        return self._seconds + time.monotonic() - self._opened
+        """Active seconds of the run, over all its resumes; reading data and starting workers is not counted."""
+        return self._seconds + (time.monotonic() - self._started if self._started is not None else 0.0)
+
+    def start_clock(self) -> None:
+        """Count seconds from now on."""
+        self._started = time.monotonic()
 
     def append(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Write one line; once this returns it survives the death of this process.

@@ -103,7 +103,7 @@ class Member:
         try:
             return load_weights(path)
         except GraphError as error:
-            raise LemonadeError(f"{error}. Train it again with: lemonade retrain {self.folder}") from None
+            raise LemonadeError(f"{error}. Put the file back from a copy.") from None
 
     def module(self) -> nn.Module:
         """The trained network as a plain module in eval mode; see `input` for what it takes.

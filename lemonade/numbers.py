@@ -94,7 +94,6 @@ def wilson(error: float, images: int) -> tuple[float, float]:
         error: Share in [0, 1].
         images: How many were read; at least 1.
     """
-    # training/measure.py has the same: what prints a run folder does not wait for torch
     spread = Z95**2 / images
     middle = (error + spread / 2) / (1 + spread)
     half = Z95 / (1 + spread) * math.sqrt(max(0.0, error * (1 - error)) / images + spread / (4 * images))

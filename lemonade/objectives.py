@@ -261,6 +261,29 @@ def costs(graph: NetworkGraph, objectives: Sequence[Objective]) -> dict[str, flo
     return found
 
 
+def readings(one: Objective, result: Any) -> dict[str, float]:
+    """What a measure returned, as plain numbers by name.
+
+    Args:
+        one: The objective it measured.
+        result: A number, or a mapping with the objective's own name.
+
+    Raises:
+        ValueError: if the own name is missing, or a value is no finite number.
+    """
+    values = dict(result) if isinstance(result, Mapping) else {one.name: result}
+    if one.name not in values:
+        raise ValueError(f"objective '{one.name}' returned {sorted(values)}; its own name is missing")
+    for name, value in values.items():
+        try:
+            values[name] = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"objective '{name}' returned {value!r}; expected a number") from None
+        if not math.isfinite(values[name]):
+            raise ValueError(f"objective '{name}' returned {values[name]}; expected a finite number")
+    return values
+
+
 def vector(values: Mapping[str, float], objectives: Sequence[Objective], smoothed: bool) -> tuple[float, ...]:
     """The values that decide dominance, in the order of `objectives`.
 

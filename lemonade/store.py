@@ -157,6 +157,20 @@ class RunStore:
             os.close(self._lock)
             self._lock = -1
 
+    @property
+    def run(self) -> Run:
+        """The run as it was when the store was opened, read under the lock."""
+        return self._run
+
+    @property
+    def seconds(self) -> float:
+        """Active seconds of the run, over all its resumes; counted from `start_clock` on."""
+        return self._journal.seconds
+
+    def start_clock(self) -> None:
+        """Count active seconds from now on."""
+        self._journal.start_clock()
+
     # Where things are ----------------------------------------------------------------------------------------------
 
     def scratch(self, name: str) -> Path:
@@ -175,20 +189,19 @@ class RunStore:
         write_whole(self.folder / "config.yaml", dump_config(self._config))
         self._journal.append("resume", {"budget": budget.model_dump(mode="json"), "environment": environment()})
 
-    def append_batch(self, candidates: Sequence[Candidate], report: Any = None) -> None:
+    def append_batch(self, candidates: Sequence[Candidate], report: Any) -> None:
         """Write all candidates of one generation, before any of them is submitted.
 
         Args:
             candidates: At least one, all of one generation.
-            report: A dataclass with ``total`` and ``operators`` on how the proposals fared. Given here it survives a
-                kill before the generation's end, and goes before what `generation` is given.
+            report: A dataclass with ``total`` and ``operators`` on how the proposals fared.
 
         Raises:
             LemonadeError: if it cannot be written.
         """
         records = [{**one.to_json(), "graph": self._save_graph(one)} for one in candidates]
         fields = {"generation": candidates[0].generation, "candidates": records}
-        self._journal.append("candidates", {**(asdict(report) if report is not None else {}), **fields})
+        self._journal.append("candidates", {**asdict(report), **fields})
         self._candidates.update((one.id, one) for one in candidates)
 
     def record(self, evaluation: Evaluation) -> Evaluation:
@@ -211,11 +224,11 @@ class RunStore:
         self._recent.add(evaluation.id)
         return evaluation
 
-    def generation(self, report: Any, front: Sequence[str], hypervolume: float, spent: Spent) -> None:
-        """Write that a generation came to its end, and its front as front.csv. Call `keep_only`, then `sync`.
+    def generation(self, number: int, front: Sequence[str], hypervolume: float, spent: Spent) -> None:
+        """Write that a generation came to its end, and its front as front.csv. Call `sync`, then `keep_only`.
 
         Args:
-            report: A dataclass with ``generation``, ``total`` and ``operators``: its number and how proposals fared.
+            number: Of the generation.
             front: Ids of the members.
             hypervolume: Share of the box they dominate.
             spent: What the run has used.
@@ -223,8 +236,8 @@ class RunStore:
         Raises:
             LemonadeError: if it cannot be written.
         """
-        fields = {"front": list(front), "hypervolume": hypervolume, "spent": asdict(spent)}
-        self._journal.append("generation", {**asdict(report), **fields})
+        fields = {"generation": number, "front": list(front), "hypervolume": hypervolume, "spent": asdict(spent)}
+        self._journal.append("generation", fields)
         self._recent.clear()
         self.write_front(front)
 

@@ -11,6 +11,7 @@ from lemonade.objectives import Kind, Objective
 from lemonade.types import Candidate, Evaluation, Progress, Spent, Standing, Status
 
 OnEvent = Callable[[Progress], None]
+EventKind = Literal["start", "evaluated", "generation", "stopping", "end"]
 
 
 def loading(listener: OnEvent | None, budget: BudgetSettings) -> Callable[[str], None]:
@@ -43,7 +44,6 @@ class Tracker:
         self.generation = 0
         self.trained = 0
         self.failed = 0
-        self.failed_in_a_row = 0
         self.proposed = 0
         self.evaluations = 0
         self.examples = 0
@@ -57,11 +57,9 @@ class Tracker:
         self.generation = candidate.generation
         if evaluation.status is Status.OK:
             self.trained += 1
-            self.failed_in_a_row = 0
             self.values[candidate.id] = {**candidate.costs, **evaluation.values}
         else:
             self.failed += 1
-            self.failed_in_a_row += 1
 
     def generation_ended(self, front: Sequence[str], proposed: int) -> float:
         """Take note of the front after a generation; returns its hypervolume, from plain errors."""
@@ -72,9 +70,7 @@ class Tracker:
         self._change, self._hypervolume = volume - self._hypervolume, volume
         return volume
 
-    def tell(
-        self, kind: Literal["start", "evaluated", "generation", "stopping", "end"], seconds: float, message: str = ""
-    ) -> None:
+    def tell(self, kind: EventKind, seconds: float, message: str = "") -> None:
         """Send an event."""
         if self._listener is None:
             return

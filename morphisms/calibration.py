@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from morphisms.graph import NetworkGraph
 from morphisms.module import build_module
 from morphisms.ops.normalisation import BatchNorm
-from morphisms.weights import Weights
+from morphisms.weights import Weights, tensor_specs
 
 
 def training_pass(graph: NetworkGraph, weights: Weights, batch: Tensor, names: Collection[str]) -> dict[str, Tensor]:
@@ -62,6 +62,28 @@ def identity_norm(name: str, values: Tensor | None, eps: float, channels: int, l
         f"{name}.running_mean": mean,
         f"{name}.running_var": variance,
     }
+
+
+def reading_other_values(parent: NetworkGraph, old: Weights, child: NetworkGraph, new: Weights) -> set[str]:
+    """Names of the child's nodes that may read other values than the nodes of the same names in the parent did.
+
+    Args:
+        parent: The graph before.
+        old: Its weights.
+        child: The graph after.
+        new: Its weights; tensors that did not change are the parent's own.
+    """
+    changed: set[str] = set()  # nodes whose output may differ
+    reading: set[str] = set()
+    for node in child.nodes:
+        before = parent[node.name] if node.name in parent else None
+        if before is None or before.inputs != node.inputs or any(name in changed for name in node.inputs):
+            reading.add(node.name)
+        kept = before == node
+        tensors = [f"{node.name}.{param}" for param in tensor_specs(child, node)]
+        if node.name in reading or not kept or any(new[name] is not old.get(name) for name in tensors):
+            changed.add(node.name)
+    return reading
 
 
 def with_batch_statistics(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from morphisms.ops import OPS, Attrs, Shape
-from morphisms.shapes import Facts, node_facts
+from morphisms.shapes import NodeFacts, node_facts
 
 INPUT = "input"
 """Name under which nodes read the network's input."""
@@ -93,13 +93,13 @@ class NetworkGraph:
     input_shape: Shape
     nodes: tuple[Node, ...]
     output: str
-    facts: Mapping[str, Facts] = field(init=False, compare=False, repr=False)
+    facts: Mapping[str, NodeFacts] = field(init=False, compare=False, repr=False)
     """Shape and cost by node name, the input included."""
 
     def __post_init__(self) -> None:
         if len(self.input_shape) != 3 or not all(type(size) is int and size > 0 for size in self.input_shape):
             raise GraphError(f"input shape: expected (channels, height, width), got {self.input_shape}")
-        facts = {INPUT: Facts(self.input_shape, 0, 0)}
+        facts = {INPUT: NodeFacts(self.input_shape, 0, 0)}
         read = {self.output}
         for node in self.nodes:
             if node.name in facts:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class NodeFacts:
     """What follows from a node and the shapes of its inputs.
 
     Attributes:
@@ -30,14 +30,14 @@ class Facts:
 
 
 @lru_cache(maxsize=65_536)
-def _facts(op: str, signature: str, attrs: tuple[tuple[str, float], ...], inputs: tuple[Shape, ...]) -> Facts:
+def _facts(op: str, signature: str, attrs: tuple[tuple[str, float], ...], inputs: tuple[Shape, ...]) -> NodeFacts:
     kind, values = OPS[op], dict(attrs)
     shape = kind.shape(values, inputs)
     params = sum(size(spec.shape) for spec in kind.tensors(values, inputs).values() if spec.trained)
-    return Facts(shape, params, kind.flops(values, inputs, shape))
+    return NodeFacts(shape, params, kind.flops(values, inputs, shape))
 
 
-def node_facts(node: Node, known: Mapping[str, Facts]) -> Facts:
+def node_facts(node: Node, known: Mapping[str, NodeFacts]) -> NodeFacts:
     """Shape and cost of a node whose inputs are known.
 
     Raises:

@@ -104,10 +104,10 @@ def generation(
     errors: Callable[[Candidate], float] = lambda one: 0.5 - one.costs["params"] / 1_000,
 ) -> None:
     """One whole generation, from its candidates to its end."""
-    store.append_batch(candidates)
+    store.append_batch(candidates, Report(candidates[0].generation))
     for one in candidates:
         trained(store, one, errors(one))
-    store.generation(Report(candidates[0].generation), front, 0.25, Spent(len(candidates), 100, 1.0))
+    store.generation(candidates[0].generation, front, 0.25, Spent(len(candidates), 100, 1.0))
     store.keep_only(front)
     store.sync()
 

@@ -130,7 +130,7 @@ def write_run(folder: Path, config: Config | None = None, count: int = 6, end: s
     evaluations, examples, spent = 0, 0, Spent()
     with RunStore.create(folder, config, FACTS) as store:
         for one in generations(config, count):
-            store.append_batch(one.candidates)
+            store.append_batch(one.candidates, Report(one.number, {"proposed": 100, "accepted": 8}, {}))
             for candidate, evaluation in zip(one.candidates, one.evaluations, strict=True):
                 store.record(evaluation)
                 evaluations, examples = evaluations + 1, examples + evaluation.examples
@@ -140,7 +140,7 @@ def write_run(folder: Path, config: Config | None = None, count: int = 6, end: s
                     front.add(candidate.id, vector(values, objectives, smoothed))
             volume = hypervolume([points[name] for name in front.ids], [objective.axis for objective in objectives])
             spent = Spent(evaluations, examples, 12.5 * (one.number + 1))
-            store.generation(Report(one.number, {"proposed": 100, "accepted": 8}, {}), front.ids, volume, spent)
+            store.generation(one.number, front.ids, volume, spent)
         if end:
             store.end(end, spent)
     return folder

@@ -19,7 +19,7 @@ from lemonade.errors import LemonadeError
 from lemonade.evaluate.child import Bench, evaluate_child
 from lemonade.evaluate.devices import resolve_device, worker_count
 from lemonade.evaluate.inline import InlineEvaluator
-from lemonade.evaluate.latency import measure_latency
+from lemonade.evaluate.measured import measure_latency
 from lemonade.evaluate.workers import WorkerEvaluator
 from lemonade.objectives import Kind, Objective, resolve
 from lemonade.spaces.network import chain
@@ -154,16 +154,16 @@ class TestChild:
         result = evaluate_child(
             start_job(tmp_path / "w"), Bench(dataset, {}, [resolve(("error", "params"), 10)[0], odd], CPU)
         )
-        assert result.status is Status.DIVERGED
-        assert "objective 'odd' came out as nan" in result.message
+        assert result.status is Status.FAILED
+        assert "objective 'odd' returned nan; expected a finite number" in result.message
 
 
 def inline(dataset, folder):
     return InlineEvaluator(Bench(dataset, {}, resolve(("error", "params"), 10)[:1], CPU))
 
 
-def workers(dataset, folder):
-    evaluator = WorkerEvaluator(2)
+def workers(dataset, folder, time_limit=None):
+    evaluator = WorkerEvaluator(2, time_limit)
     pack(dataset, folder / "data")
     evaluator.prepare(folder / "data", {}, ("error", "params"), "cpu", ())
     return evaluator
@@ -234,6 +234,17 @@ class TestWorkers:
             wait_for_room(evaluator)
             evaluator.submit(start_job(tmp_path / "v"))
             assert wait(evaluator)[0].status is Status.OK
+        finally:
+            evaluator.close()
+
+    def test_a_child_that_takes_too_long_is_given_up(self, dataset, tmp_path):
+        evaluator = workers(dataset, tmp_path, time_limit=1.0)
+        try:
+            wait_for_room(evaluator)
+            evaluator.submit(start_job(tmp_path / "w", examples=10_000_000))
+            (result,) = wait(evaluator)
+            assert result.status is Status.TIMED_OUT
+            assert result.message == "given up after 1 s"
         finally:
             evaluator.close()
 

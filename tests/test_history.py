@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from run_folders import CONFIG, FACTS, candidate, evaluation, generation, small_run, trained
+from run_folders import CONFIG, FACTS, Report, candidate, evaluation, generation, small_run, trained
 
 from lemonade.config import Config, SelectionSettings
 from lemonade.errors import LemonadeError
@@ -87,7 +87,7 @@ def test_a_run_under_way(tmp_path: Path) -> None:
         assert empty.front.to_csv() == "id,parent,generation,operators,error,params,flops\n"
         with pytest.raises(LemonadeError, match="the front is empty"):
             empty.front.best()
-        store.append_batch([candidate(0), candidate(1, 6)])
+        store.append_batch([candidate(0), candidate(1, 6)], Report(0))
         trained(store, candidate(0))
         run = Run.load(tmp_path / "toy")
     assert run.under_way == {"c0000", "c0001"}
@@ -161,7 +161,7 @@ def test_front_is_by_dominance_of_what_went_well_within_the_limits(tmp_path: Pat
     config = Config(dataset="toy", limits={"params": 150.0})
     nan = {"error": float("nan"), "error_smoothed": float("nan")}
     with RunStore.create(tmp_path / "toy", config, FACTS) as store:
-        store.append_batch(networks)
+        store.append_batch(networks, Report(0))
         store.record(evaluation(networks[0], 0.1))
         store.record(evaluation(networks[1], 0.3))
         store.record(evaluation(networks[2], 0.2, status=Status.FAILED))
@@ -179,7 +179,7 @@ def test_front_is_by_dominance_of_what_went_well_within_the_limits(tmp_path: Pat
 @pytest.mark.parametrize(("config", "winner"), [(CONFIG, "c0001"), (PLAIN, "c0000")])
 def test_which_reading_of_the_error_decides(tmp_path: Path, config: Config, winner: str) -> None:
     with RunStore.create(tmp_path / "toy", config, FACTS) as store:
-        store.append_batch([candidate(0), candidate(1)])
+        store.append_batch([candidate(0), candidate(1)], Report(0))
         store.record(evaluation(candidate(0), values={"error": 0.1, "error_smoothed": 0.3}))
         store.record(evaluation(candidate(1), values={"error": 0.25, "error_smoothed": 0.2}))
     run = Run.load(tmp_path / "toy")

@@ -157,6 +157,10 @@ class TestLemonade:
         seen = drive(METHODS["lemonade"](make_setting(continue_share=0.9, inherit=False)), 5)
         assert all(record.operator != "continue" for one in seen for record in one.morphisms)
 
+    def test_continue_is_an_operator_like_others_and_can_be_left_out(self):
+        seen = drive(METHODS["lemonade"](make_setting(continue_share=0.9, operators=("widen", "prune"))), 5)
+        assert all(record.operator != "continue" for one in seen for record in one.morphisms)
+
     def test_a_failed_initial_population_ends_the_search(self):
         search = METHODS["lemonade"](make_setting())
         search.tell([Evaluation(one.id, Status.FAILED) for one in search.ask()])

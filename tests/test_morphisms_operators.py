@@ -70,7 +70,7 @@ class TestOperator:
     @settings(max_examples=25)
     def test_sites_that_are_not_listed_are_refused_with_a_reason(self, name, graph, seed):
         operator = OPERATORS[name]
-        for where in few(tuple(operator.candidates(graph)), seed, 30):
+        for where in few(tuple(operator.possible_sites(graph)), seed, 30):
             objection = operator.objection(graph, where)
             if where not in operator.sites(graph):
                 assert len(objection) > 20 and objection.startswith(f"{name} at ")

@@ -10,7 +10,8 @@ from lemonade.config import BudgetSettings, make_config
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
-from lemonade.run import Stop, describe, free_folder, resume_search, run_search
+from lemonade.loop import Stop
+from lemonade.run import describe, free_folder, resume_search, run_search
 from lemonade.types import UNWRITTEN, Status
 
 
@@ -32,6 +33,11 @@ def resume(folder, budget=None, **more):
 
 def outcome(run):
     return [(one.id, dict(one.values), one.parent) for one in run.front]
+
+
+def by_generation(run):
+    numbers = {one.generation for one in run.candidates.values()}
+    return [[name for name, one in run.candidates.items() if one.generation == k] for k in sorted(numbers)]
 
 
 def journal(folder):
@@ -90,7 +96,7 @@ class TestResume:
         start(tmp_path / "r")
         path = tmp_path / "r" / "journal.jsonl"
         text = path.read_text()
-        last = text.rindex('"type": "candidates"') if '"type": "candidates"' in text else text.rindex('"candidates"')
+        last = text.rindex('"candidates"')
         path.write_text(text[: last + 200])
         assert outcome(resume(tmp_path / "r")) == whole
 
@@ -120,6 +126,19 @@ class TestResume:
         assert longer.spent.evaluations == 50
         assert outcome(longer) == outcome(start(tmp_path / "s", evaluations=50))
         assert Run.load(tmp_path / "r").budget == BudgetSettings(evaluations=50)
+
+    def test_reading_the_data_again_is_no_active_time(self, tmp_path):
+        seconds = start(tmp_path / "r").spent.seconds
+        longer = resume(tmp_path / "r", BudgetSettings(evaluations=31)).spent.seconds
+        assert seconds < longer < seconds + 0.5
+
+    def test_another_plug_in_is_refused(self, tmp_path):
+        plugin = tmp_path / "mine.py"
+        plugin.write_text("x = 1\n")
+        start(tmp_path / "r", plugins=(str(plugin),))
+        plugin.write_text("x = 2\n")
+        with pytest.raises(LemonadeError, match="mine.py is not what it was when the run began"):
+            resume(tmp_path / "r", BudgetSettings(evaluations=40))
 
     def test_other_images_are_refused(self, tmp_path):
         start(tmp_path / "r")
@@ -164,6 +183,8 @@ class TestHopeless:
         with pytest.raises(LemonadeError, match="the last 40 children all failed; the last one: asked to fail"):
             start(tmp_path / "r", fail=fail, evaluations=None, examples=10**9)
         assert len(Run.load(tmp_path / "r").front) == 4
+        # once the cause is mended, the run goes on
+        assert resume(tmp_path / "r", BudgetSettings(evaluations=60)).spent.evaluations == 60
 
 
 class SlowToBegin(FakeEvaluator):
@@ -204,11 +225,35 @@ class TestOutcome:
 
     def test_latency_is_measured_once_and_may_reject_untrained(self, tmp_path):
         settings = {"objectives": ("error", "params", "latency_ms"), "limits": {"latency_ms": 1e-6}, "evaluations": 4}
-        run = start(tmp_path / "r", **settings)
+        with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c000. rejected"):
+            start(tmp_path / "r", **settings)
+        run = Run.load(tmp_path / "r")
         assert {one.status for one in run.evaluations.values()} == {Status.REJECTED}
         assert run.spent.evaluations == 0
         run = start(tmp_path / "s", **{**settings, "limits": {}})
         assert all(one.values["latency_ms"] > 0 for one in run.front)
+        assert run.front[0].evaluation.payload["latency"]["batch"] == 1
+
+    def test_a_generation_rejected_whole_is_no_reason_to_end(self, tmp_path, monkeypatch):
+        def slow_children(graph, objectives, dataset, device):
+            return {"latency_ms": 1.0 if graph.nodes[0].name == "conv1" and len(graph) in (14, 15) else 9.0}, {}
+
+        monkeypatch.setattr("lemonade.evaluate.measured.measure", slow_children)
+        settings = {"objectives": ("error", "params", "latency_ms"), "limits": {"latency_ms": 5.0}, "evaluations": 12}
+        run = start(tmp_path / "r", **{**settings, "search.continue_share": 0.0})
+        statuses = [
+            [run.evaluations[name].status for name in ids if name in run.evaluations] for ids in by_generation(run)
+        ]
+        assert run.spent.evaluations == 12
+        assert any(set(one) == {Status.REJECTED} for one in statuses)
+
+    def test_an_objective_of_ones_own_that_fails_is_a_failed_child(self, tmp_path, monkeypatch):
+        def broken(graph, objectives, dataset, device):
+            raise ZeroDivisionError("in the plug-in")
+
+        monkeypatch.setattr("lemonade.evaluate.measured.measure", broken)
+        with pytest.raises(LemonadeError, match="c0000 failed: ZeroDivisionError: in the plug-in"):
+            start(tmp_path / "r", objectives=("error", "params", "latency_ms"))
 
     def test_what_is_still_to_be_evaluated_is_measured_on_resume(self, tmp_path):
         settings = {"objectives": ("error", "params", "latency_ms")}
@@ -243,13 +288,22 @@ class TestOutcome:
         assert kinds.count("evaluated") == 30
         volumes = [one.hypervolume for one in events if one.kind == "generation"]
         assert volumes == sorted(volumes)
-        assert events[-1].best.values["error"] == min(one.values["error"] for one in Run.load(tmp_path / "r").front)
 
     def test_generations_are_written_with_what_became_of_proposals(self, tmp_path):
+        run = start(tmp_path / "r")
+        assert run.generations[1].total["accepted"] == 4
+        assert run.generations[1].total["proposed"] == 20
+
+    def test_front_csv_is_the_front_also_of_a_generation_cut_off(self, tmp_path):
+        for evaluations in (29, 30, 31):
+            run = start(tmp_path / str(evaluations), evaluations=evaluations)
+            rows = (tmp_path / str(evaluations) / "front.csv").read_text().splitlines()[1:]
+            assert [row.partition(",")[0] for row in rows] == [one.id for one in run.front]
+
+    def test_nothing_is_left_lying_about(self, tmp_path):
         start(tmp_path / "r")
-        lines = [line for line in journal(tmp_path / "r") if line["type"] == "generation"]
-        assert lines[1]["total"]["accepted"] == 4
-        assert lines[1]["total"]["proposed"] >= 20
+        names = {path.name for path in (tmp_path / "r").iterdir()}
+        assert names == {".lock", "config.yaml", "environment.json", "journal.jsonl", "graphs", "weights", "front.csv"}
 
     def test_the_config_is_stored_whole(self, tmp_path):
         start(tmp_path / "r", seed=5)

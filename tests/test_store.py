@@ -84,7 +84,7 @@ def test_weights_get_their_name_before_the_line_that_names_them(
     one = candidate(0)
     seen: list[list[str]] = []
     with RunStore.create(tmp_path / "toy", CONFIG, FACTS) as store:
-        store.append_batch([one])
+        store.append_batch([one], Report(0))
         append = Journal.append
 
         def spy(self: Journal, kind: str, fields: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def test_weights_get_their_name_before_the_line_that_names_them(
 def test_graphs_are_written_once_and_before_their_candidates(tmp_path: Path) -> None:
     folder = tmp_path / "toy"
     with RunStore.create(folder, CONFIG, FACTS) as store:
-        store.append_batch([candidate(0, 4), candidate(1, 4), candidate(2, 6)])
+        store.append_batch([candidate(0, 4), candidate(1, 4), candidate(2, 6)], Report(0))
         names = {record["graph"] for record in lines(folder)[-1]["candidates"]}
         assert {path.stem for path in (folder / "graphs").iterdir()} == names
         assert len(names) == 2
@@ -127,7 +127,7 @@ def test_graphs_that_differ_in_names_only_are_kept_apart(tmp_path: Path) -> None
 def test_failures_and_numbers_of_numpy_are_written(tmp_path: Path) -> None:
     one = candidate(0)
     with RunStore.create(tmp_path / "toy", CONFIG, FACTS) as store:
-        store.append_batch([one])
+        store.append_batch([one], Report(0))
         failed = evaluation(
             one, status=Status.DIVERGED, values={}, message="loss", curve=((np.int64(3), np.float32("nan")),)
         )
@@ -142,7 +142,7 @@ def test_only_the_weights_that_are_asked_for_stay(tmp_path: Path) -> None:
     with RunStore.create(folder, CONFIG, FACTS) as store:
         generation(store, first, ["c0000"])
         assert weights(folder) == ["c0000.safetensors"]
-        store.append_batch(second)
+        store.append_batch(second, Report(0))
         trained(store, second[0])
         store.scratch("c0003").write_bytes(b"being written")
         store.scratch("c0001").write_bytes(b"left over")
@@ -153,7 +153,7 @@ def test_only_the_weights_that_are_asked_for_stay(tmp_path: Path) -> None:
         store.keep_only([])
         assert weights(folder) == ["c0002.safetensors"]
         trained(store, second[1])
-        store.generation(Report(1), ["c0003"], 0.5, Spent())
+        store.generation(1, ["c0003"], 0.5, Spent())
         store.keep_only(["c0003"])
         assert weights(folder) == ["c0003.safetensors"]
 
@@ -164,8 +164,7 @@ def test_proposals_told_with_the_batch_survive_a_kill(tmp_path: Path) -> None:
         store.append_batch([candidate(0)], Report(0))
     with RunStore.open(folder) as store:
         trained(store, candidate(0))
-        empty = Report(0, total=type(Report(0).total)(0, 0, 0, 0), operators={})
-        store.generation(empty, ["c0000"], 0.1, Spent(1, 100, 1.0))
+        store.generation(0, ["c0000"], 0.1, Spent(1, 100, 1.0))
     (only,) = Run.load(folder).generations
     assert (only.proposed, only.operators["widen"]["proposed"], only.spent) == (9, 5, Spent(1, 100, 1.0))
 
@@ -315,7 +314,7 @@ def test_a_full_disk_leaves_the_run_as_it_was(tmp_path: Path, monkeypatch: pytes
             r"free some space and go on with: lemonade resume .*toy$"
         )
         with pytest.raises(LemonadeError, match=text):
-            store.append_batch([candidate(4)])
+            store.append_batch([candidate(4)], Report(0))
         monkeypatch.undo()
         assert (folder / "journal.jsonl").read_bytes() == before
         store.resume(CONFIG.budget)
@@ -337,7 +336,7 @@ def test_other_files_that_cannot_be_written(tmp_path: Path) -> None:
     with RunStore.create(folder, CONFIG, FACTS) as store:
         (folder / "graphs").rmdir()
         with pytest.raises(LemonadeError, match=r"graphs/\w+.json: cannot be written .* put that right and go on with"):
-            store.append_batch([candidate(0)])
+            store.append_batch([candidate(0)], Report(0))
         with pytest.raises(LemonadeError, match=r"weights/c0000.safetensors: cannot be written"):
             store.record(evaluation(candidate(0), weights=str(store.scratch("c0000"))))
         assert [line["type"] for line in lines(folder)] == ["run"]

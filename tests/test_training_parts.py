@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
-from lemonade.training import child_examples, engine_choices, logits, read_error, wilson
+from lemonade.numbers import wilson
+from lemonade.training import child_examples, engine_choices, logits, read_error
 from lemonade.training.optimiser import Optimiser
 from lemonade.training.stream import smoothed_targets, stream
 

@@ -16,9 +16,10 @@ from lemonade.cli import common
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
+from lemonade.loop import Stop
 from lemonade.reporting import screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener
-from lemonade.run import Stop, resume_search, run_search
+from lemonade.run import resume_search, run_search
 from lemonade.types import Progress
 
 STOPPED_EARLY = 3

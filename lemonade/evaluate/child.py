@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from lemonade.data import Dataset, calibration_batch
-from lemonade.objectives import Objective
+from lemonade.objectives import Objective, readings
 from lemonade.training import Reading, Trained, read_error, train
 from lemonade.types import UNWRITTEN, Evaluation, Job, Stage, Status
 from morphisms import Exactness, build_module, initial_weights, load_weights, replay, save_weights
@@ -58,14 +57,15 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
     status, message = Status.OK, ""
     try:
         module, curve = _trained(job, bench, stages)
+        weights = module.weights()  # before a plug-in's objective gets hold of the module
         values = _measured(module, bench, stages["trained"])
-        save_weights(module.weights(), Path(job.output))
+        try:
+            save_weights(weights, Path(job.output))
+        except (OSError, SafetensorError) as error:  # the child is well: that is the run's affair
+            status, message = Status.FAILED, _one_line(error)
+            payload[UNWRITTEN] = message
     except DivergedError as error:
         status, message = Status.DIVERGED, str(error)
-    except (OSError, SafetensorError) as error:
-        status, message = Status.FAILED, _one_line(error)
-        if "trained" in stages:  # the child is well, but its weights cannot be kept: that is the run's affair
-            payload[UNWRITTEN] = message
     except (MemoryError, torch.OutOfMemoryError) as error:
         status, message = Status.OUT_OF_MEMORY, _one_line(error)
     except Exception as error:  # whatever breaks in one child must not end the run
@@ -112,7 +112,6 @@ def _trained(job: Job, bench: Bench, stages: dict[str, Stage]) -> tuple[GraphMod
             stages["distilled"] = _after(result, module, bench, EARLY_IMAGES, began)
             _check(result, "while distilling")
             left -= result.examples
-            module.requires_grad_(True)
     began = time.perf_counter()
     result = train(module, bench.dataset, settings, examples=left, seed=candidate.seed + 1, device=bench.device)
     stages["trained"] = _after(result, module, bench, None, began)
@@ -143,11 +142,7 @@ def _measured(module: GraphModule, bench: Bench, trained: Stage) -> dict[str, fl
             values[objective.name], values[objective.smoothed] = reading.error, reading.error_smoothed
         else:
             assert objective.measure is not None
-            result = objective.measure(module, bench.dataset, bench.device)
-            values.update(result if isinstance(result, Mapping) else {objective.name: float(result)})
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise DivergedError(f"objective '{name}' came out as {value}")
+            values.update(readings(objective, objective.measure(module, bench.dataset, bench.device)))
     return values
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import selectors
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     ready: bool = False
     job: Job | None = None
+    since: float = 0.0
     partial: bytes = b""
     messages: deque[dict[str, Any]] = field(default_factory=deque)
 
@@ -57,11 +60,13 @@ class WorkerEvaluator:
 
     Args:
         workers: Number of processes.
+        time_limit: Seconds after which a child is given up; None lets it run.
         threads: torch threads of each. One process with two threads does 0.84 of the work of two with one each.
     """
 
-    def __init__(self, workers: int, threads: int = 1) -> None:
+    def __init__(self, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
         self._threads = threads
+        self._time_limit = math.inf if time_limit is None else time_limit
         self._setup: dict[str, Any] | None = None
         self._selector = selectors.DefaultSelector()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
@@ -105,7 +110,7 @@ class WorkerEvaluator:
     def submit(self, job: Job) -> None:
         """Hand the job to an idle worker."""
         worker = next(worker for worker in self._workers if worker.ready and worker.job is None)
-        worker.job = job
+        worker.job, worker.since = job, time.monotonic()
         self._tell(worker, job.to_json())
 
     def poll(self, timeout: float) -> list[Evaluation]:
@@ -120,11 +125,12 @@ class WorkerEvaluator:
             while worker.messages:
                 results.append(Evaluation.from_json(worker.messages.popleft()))
                 worker.job = None
-            if worker.process.poll() is not None:
+            late = worker.job is not None and time.monotonic() - worker.since > self._time_limit
+            if late or worker.process.poll() is not None:
                 if not worker.ready:  # its successor would do no better
                     raise LemonadeError(f"a worker process ended before its first job: {self._last_words()}")
                 if worker.job is not None:
-                    results.append(Evaluation(worker.job.candidate.id, Status.FAILED, message=self._obituary(worker)))
+                    results.append(self._lost(worker, late))
                 self._selector.unregister(worker.output)
                 worker.end()
                 self._workers[position] = self._start()
@@ -142,7 +148,7 @@ class WorkerEvaluator:
 
     def _start(self) -> _Worker:
         process = subprocess.Popen(
-            [sys.executable, "-m", "lemonade.evaluate.worker"],
+            [sys.executable, "-m", "lemonade.evaluate.worker_main"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -162,7 +168,10 @@ class WorkerEvaluator:
         """Read what workers have said, waiting up to `timeout` seconds for the first word."""
         for key, _ in self._selector.select(timeout):
             worker: _Worker = key.data
-            chunk = worker.output.read(_READ_BYTES)
+            try:
+                chunk = os.read(worker.output.fileno(), _READ_BYTES)
+            except BlockingIOError:  # a false alarm of the selector
+                continue
             if not chunk:
                 worker.process.wait()  # its output closed: it is ending
                 continue
@@ -174,11 +183,20 @@ class WorkerEvaluator:
                 else:
                     worker.messages.append(message)
 
+    def _lost(self, worker: _Worker, late: bool) -> Evaluation:
+        """The evaluation of a job whose worker took too long or died."""
+        assert worker.job is not None
+        name = worker.job.candidate.id
+        if late:
+            return Evaluation(name, Status.TIMED_OUT, message=f"given up after {self._time_limit:g} s")
+        return Evaluation(name, Status.FAILED, message=self._obituary(worker))
+
     def _obituary(self, worker: _Worker) -> str:
         code = worker.process.returncode
         cause = f"signal {-code}" if code < 0 else f"exit code {code}"
         hint = "; the system may have run out of memory" if code == -9 else ""
-        return f"its worker process ended ({cause}{hint})"
+        said = f": {self._last_words()}" if code > 0 else ""
+        return f"its worker process ended ({cause}{hint}){said}"
 
     def _last_words(self) -> str:
         self._log.seek(0)

@@ -51,6 +51,9 @@ class Lemonade:
         self._waiting: list[Candidate] = []
         self._generation = 0
         self._exhausted = False
+        # a member trained further from scratch would be the same network again
+        operators = setting.search.operators
+        self._continues = setting.search.inherit and (operators is None or "continue" in operators)
 
     @property
     def front(self) -> Front:
@@ -179,7 +182,7 @@ class Lemonade:
 
     def _proposal(self, parent: Candidate, rng: np.random.Generator) -> _Proposal | None:
         space, search = self.setting.space, self.setting.search
-        if search.inherit and rng.random() < search.continue_share:
+        if self._continues and rng.random() < search.continue_share:
             record = OPERATORS["continue"].record(parent.graph, Site(), int(rng.integers(2**31)))
             # the same network counts as another one for each number of examples its lineage has seen
             key = f"{space.key(parent.graph)}+{self._lineage_examples[parent.id]}"

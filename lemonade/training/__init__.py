@@ -2,7 +2,7 @@
 
 from lemonade.training.engine import Engine, child_examples, engine_choices
 from lemonade.training.loop import Trained, train
-from lemonade.training.measure import Reading, logits, read_error, wilson
+from lemonade.training.measure import Reading, logits, read_error
 
 __all__ = [
     "Engine",
@@ -13,5 +13,4 @@ __all__ = [
     "logits",
     "read_error",
     "train",
-    "wilson",
 ]

@@ -29,14 +29,12 @@ class Engine:
         dtype: Format of activations in forward and backward; weights and their updates are always float32.
         channels_last: Whether images and convolution weights lie NHWC in memory while training.
         crop: Padding of the random crop as a share of the side.
-        child_examples: Training images a child sees.
     """
 
     batch_size: int
     dtype: torch.dtype
     channels_last: bool
     crop: float
-    child_examples: int
 
 
 def child_examples(settings: TrainingSettings, train_images: int) -> int:
@@ -60,7 +58,6 @@ def engine_choices(settings: TrainingSettings, dataset: Dataset, device: torch.d
         # oneDNN's kernels want NHWC in every format (1.07 to 1.6 times as fast), cuDNN's only in half precision
         channels_last=device.type == "cpu" or bfloat16,
         crop=settings.crop if settings.crop is not None else CROP * (side >= CROP_SIDE),
-        child_examples=child_examples(settings, len(images)),
     )
 
 

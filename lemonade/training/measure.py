@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 from lemonade.data import Dataset, Split, normalise
 
 BATCH = 128  # images a forward pass; at 32x32 the activations of 256 leave the cache
-Z95 = 1.959963984540054  # half width, in standard deviations, of a normal's central 95 %
 
 
 @dataclass(frozen=True)
@@ -72,19 +70,6 @@ def logits(
             return torch.cat([module(images).float() for images in batches])
     finally:
         module.train(training)
-
-
-def wilson(error: float, images: int) -> tuple[float, float]:
-    """95 % interval of a share of wrong images (Wilson 1927): it holds near 0, where the normal one does not.
-
-    Args:
-        error: Share in [0, 1].
-        images: How many were read; at least 1.
-    """
-    spread = Z95**2 / images
-    middle = (error + spread / 2) / (1 + spread)
-    half = Z95 / (1 + spread) * math.sqrt(error * (1 - error) / images + spread / (4 * images))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _batches(split: Split, dataset: Dataset, device: torch.device, most: int | None) -> Iterator[Tensor]:

@@ -61,7 +61,7 @@ class Operator(ABC):
     parameters: ClassVar[Mapping[str, type]] = {}
 
     @abstractmethod
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         """Sites worth trying, cheap to list; some may be refused."""
 
     @abstractmethod
@@ -86,13 +86,13 @@ class Operator(ABC):
 
     def sites(self, graph: NetworkGraph) -> tuple[Site, ...]:
         """All sites where the operator may act."""
-        return tuple(site for site in self.candidates(graph) if not self.objection(graph, site))
+        return tuple(site for site in self.possible_sites(graph) if not self.objection(graph, site))
 
     def draw(self, graph: NetworkGraph, rng: np.random.Generator) -> tuple[Site, Rewrite] | None:
         """A random site and the rewrite there; None if there is no site. Tries sites in random order."""
-        candidates = list(self.candidates(graph))
-        for position in rng.permutation(len(candidates)):
-            site = candidates[position]
+        sites = list(self.possible_sites(graph))
+        for position in rng.permutation(len(sites)):
+            site = sites[position]
             try:
                 return site, self.rewrite(graph, site)
             except SiteError:
@@ -157,10 +157,11 @@ class Operator(ABC):
             batch = batch.to(weights.example)
         child = self.carry(rewrite, weights, rng, batch)
         if batch is not None and self.exactness(rewrite.parent, rewrite.site) is Exactness.APPROXIMATE:
-            from morphisms.calibration import with_batch_statistics
+            from morphisms.calibration import reading_other_values, with_batch_statistics
 
-            # what a cut layer's readers see has changed, so their running statistics are those of another network
-            child = with_batch_statistics(rewrite.child, child, batch)
+            # running statistics behind a cut are those of another network; elsewhere the parent's are better than new
+            norms = reading_other_values(rewrite.parent, weights, rewrite.child, child)
+            child = with_batch_statistics(rewrite.child, child, batch, only=norms)
         return child
 
     def record(self, graph: NetworkGraph, site: Site, seed: int) -> Morphism:

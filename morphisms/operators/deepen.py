@@ -30,7 +30,7 @@ class Deepen(Operator):
     parameters = {"kernel": int}  # noqa: RUF012  (declared ClassVar in Operator)
     kernels: ClassVar[tuple[int, ...]] = (3, 5)
 
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         for name in block_ends(graph):
             for kernel in self.kernels:
                 yield site(name, kernel=kernel)

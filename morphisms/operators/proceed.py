@@ -23,7 +23,7 @@ class Continue(Operator):
     name = "continue"
     arity = 0
 
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         yield Site()
 
     def refusal(self, graph: NetworkGraph, site: Site) -> str:

@@ -33,7 +33,7 @@ class RemoveLayer(Operator):
 
     name = "remove_layer"
 
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         for node in graph.nodes:
             if node.op in _LAYERS:
                 yield site(node.name)

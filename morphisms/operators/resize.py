@@ -32,7 +32,7 @@ class Resize(Operator):
     def sizes(self, before: int) -> list[int]:
         """New sizes worth trying for a group."""
 
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         for group in channel_groups(graph):
             if not group.fixed:
                 for channels in self.sizes(group.size):

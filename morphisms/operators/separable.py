@@ -28,7 +28,7 @@ class Separable(Operator):
 
     name = "separable"
 
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         for node in convolutions(graph):
             yield site(node.name)
 

@@ -34,7 +34,7 @@ class AddSkip(Operator):
     name = "add_skip"
     arity = 2
 
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         yield from _pairs(graph)
 
     def refusal(self, graph: NetworkGraph, site: Site) -> str:
@@ -88,7 +88,7 @@ class ConcatSkip(Operator):
     name = "concat_skip"
     arity = 2
 
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         for pair in _pairs(graph):
             if graph.shape(pair.nodes[0])[1:] == graph.shape(pair.nodes[1])[1:]:
                 yield pair
@@ -129,7 +129,7 @@ class RemoveSkip(Operator):
     name = "remove_skip"
     parameters = {"position": int}  # noqa: RUF012  (declared ClassVar in Operator)
 
-    def candidates(self, graph: NetworkGraph) -> Iterator[Site]:
+    def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         for node in graph.nodes:
             if node.op in ("add", "concat"):
                 for position in range(len(node.inputs)):

@@ -1,7 +1,7 @@
 """A worker process: jobs as JSON lines on standard input, evaluations as JSON lines on standard output.
 
-Started with ``python -m lemonade.evaluate.worker``, not by multiprocessing: spawning there runs the user's main module
-again, and forking breaks with threads. It ends when its standard input closes, so it never outlives its parent.
+Started with ``python -m lemonade.evaluate.worker_main``, not by multiprocessing: spawning there runs the user's main
+module again, and forking breaks with threads. It ends when its standard input closes, so it never outlives its parent.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""Latency of a network: timed forward passes on the named device, batch and thread count."""
+"""Objectives that are measured before training: latency, and what plug-ins time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from lemonade.data import Dataset
-from lemonade.objectives import Objective
+from lemonade.objectives import Objective, readings
 from morphisms import NetworkGraph, build_module
 
 WARM_UP = 10
@@ -68,21 +69,26 @@ def _timed(module: torch.nn.Module, images: torch.Tensor, device: torch.device) 
 
 def measure(
     graph: NetworkGraph, objectives: Sequence[Objective], dataset: Dataset, device: torch.device
-) -> dict[str, float]:
-    """Values of measured objectives of a network, before it is trained.
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Values of measured objectives of a network, before it is trained, and how the latency was measured.
 
     Args:
         graph: The network.
         objectives: Objectives of kind `measured`; a plug-in's gets a module with fresh weights.
         dataset: Passed on to plug-ins.
         device: Where the network is to be trained, and timed.
+
+    Raises:
+        ValueError: if a plug-in's objective returns no finite number.
     """
     values: dict[str, float] = {}
+    payload: dict[str, Any] = {}
     for one in objectives:
         if one.name == "latency_ms":
-            values[one.name] = measure_latency(graph, device).median_ms
+            latency = measure_latency(graph, device)
+            values[one.name] = latency.median_ms
+            payload["latency"] = asdict(latency)
         else:
             assert one.measure is not None
-            result = one.measure(build_module(graph).eval().to(device), dataset, device)
-            values.update(result if isinstance(result, Mapping) else {one.name: float(result)})
-    return values
+            values.update(readings(one, one.measure(build_module(graph).eval().to(device), dataset, device)))
+    return values, payload

@@ -1,0 +1,242 @@
+"""The only loop: asks a method for candidates, has them evaluated, writes everything down, tells the method.
+
+A run can be killed at any instant and goes on from its journal: what a method asks for follows from the run's seed and
+from what it was told, so no state is saved beside the results.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lemonade.assembly import Assembly
+from lemonade.config import BudgetSettings
+from lemonade.errors import LemonadeError
+from lemonade.history import Run
+from lemonade.objectives import Kind, Objective
+from lemonade.store import RunStore
+from lemonade.tracker import EventKind, OnEvent, Tracker
+from lemonade.types import UNWRITTEN, Candidate, Evaluation, Job, Status
+from morphisms import flops
+
+POLL_SECONDS = 0.25
+MOST_FAILURES = 40
+"""So many failed children in a row are no bad luck: something is wrong with the machine or the settings."""
+OVERTIME = 0.1
+"""Running children may finish after the time is up, for this share of the budget; then they are given up."""
+
+
+@dataclass
+class Stop:
+    """How often a person has asked the run to stop: once lets running children finish, twice gives them up."""
+
+    requests: int = 0
+
+
+class Loop:
+    """One session of a run: from where the journal ends until the budget is used or a person stops it."""
+
+    def __init__(
+        self, store: RunStore, assembly: Assembly, budget: BudgetSettings, on_event: OnEvent | None, stop: Stop
+    ) -> None:
+        self.store = store
+        self.assembly = assembly
+        self.budget = budget
+        self.stop = stop
+        self.search = assembly.search()
+        self.evaluator = assembly.evaluator(store.folder)
+        self.tracker = Tracker(assembly.objectives, budget, on_event)
+        self.candidates: dict[str, Candidate] = {}
+        self.batch: list[Candidate] = []  # the generation under way, in order of id
+        self.queue: list[Candidate] = []  # those of it that are still to be submitted, in order of id
+        self.running: dict[str, Candidate] = {}
+        self.results: dict[str, Evaluation] = {}
+        self.measured: dict[str, Evaluation] = {}  # what was timed of those in the queue, in place of their results
+        self.failures = 0  # in a row, in this session
+        self.stopping = False
+
+    def go(self, earlier: Run | None) -> None:
+        """Take over what earlier sessions did, then go on to the end."""
+        if earlier is not None:
+            self._replay(earlier)
+        self.store.start_clock()
+        self._tell("start")
+        self._measure()
+        try:
+            while self._turn():
+                pass
+        finally:
+            self.evaluator.close()  # before the folder is let go of: a worker may still be writing into it
+        if self.search.finished and not self.tracker.trained:
+            raise LemonadeError(f"no network could be trained; the first failure: {self._first_failure()}")
+        self.store.write_front([member.id for member in Run.load(self.store.folder).front])
+        self.store.end("interrupted" if self.stop.requests else "done", self.tracker.spent(self.store.seconds))
+        self._tell("end")
+
+    def _turn(self) -> bool:
+        """One step; False once there is nothing more to do."""
+        if not self.queue and not self.running:
+            if self.batch:
+                self._end_generation()
+            return self._budget_left() and self._next_generation()
+        self._submit()
+        if not self.running and self._next_candidate() is None:
+            return False
+        for evaluation in self.evaluator.poll(POLL_SECONDS):
+            self._arrived(evaluation)
+        if self.stop.requests and not self.stopping:
+            self.stopping = True
+            self._tell("stopping", "finishing the running children; press again to stop now")
+        overtime = self.store.seconds > (self.budget.time or math.inf) * (1 + OVERTIME)
+        return self.stop.requests <= 1 and not overtime
+
+    def _tell(self, kind: EventKind, message: str = "") -> None:
+        self.tracker.tell(kind, self.store.seconds, message)
+
+    def _replay(self, earlier: Run) -> None:
+        """Put the method where it was: told of each generation that was brought to its end, and busy with the last."""
+        generations: dict[int, list[Candidate]] = {}
+        for candidate in earlier.candidates.values():
+            generations.setdefault(candidate.generation, []).append(candidate)
+        ended = {one.number: one.proposed for one in earlier.generations}
+        for number in sorted(generations):
+            self._begin(generations[number])
+            self.search.adopt(self.batch)
+            for candidate in self.batch:
+                if candidate.id in earlier.evaluations:
+                    self.queue.remove(candidate)
+                    self._count(candidate, earlier.evaluations[candidate.id])
+            if number in ended:
+                self._tell_search(ended[number])
+
+    def _next_generation(self) -> bool:
+        """Ask the method for the next generation; False if there is none."""
+        candidates = self.search.ask()
+        if candidates:
+            self.store.append_batch(candidates, self.search.report)
+            self._begin(candidates)
+            self._measure()
+        return bool(candidates)
+
+    def _begin(self, candidates: Sequence[Candidate]) -> None:
+        self.batch = list(candidates)
+        self.queue = list(candidates)
+        self.results = {}
+        self.candidates.update({candidate.id: candidate for candidate in candidates})
+
+    def _tell_search(self, proposed: int) -> float:
+        """Tell the method all results of the generation; returns the hypervolume of its front."""
+        self.search.tell([self.results[candidate.id] for candidate in self.batch])
+        self.batch = []
+        return self.tracker.generation_ended(self.search.front.ids, proposed)
+
+    def _end_generation(self) -> None:
+        number = self.batch[0].generation
+        volume = self._tell_search(self.search.report.total.proposed)
+        front = self.search.front.ids
+        self.store.generation(number, front, volume, self.tracker.spent(self.store.seconds))
+        self.store.sync()
+        self.store.keep_only(self.search.live() | set(front))
+        self._tell("generation")
+
+    def _measure(self) -> None:
+        """Time what has to be timed, before any worker is busy; what lies beyond a limit is rejected untrained."""
+        objectives = [one for one in self.assembly.objectives if one.kind is Kind.MEASURED]
+        for candidate in list(self.queue) if objectives else ():
+            result = self._measured(candidate, objectives)
+            if result.status is Status.OK:
+                self.measured[candidate.id] = result
+            else:
+                self.queue.remove(candidate)
+                self._arrived(result)
+
+    def _measured(self, candidate: Candidate, objectives: Sequence[Objective]) -> Evaluation:
+        from lemonade.evaluate.measured import measure
+
+        parent = self.candidates.get(candidate.parent or "")
+        if parent is not None and parent.graph == candidate.graph:  # timed anew, it would differ by noise alone
+            known, names = (
+                self.tracker.values[parent.id],
+                {name for one in objectives for name in (one.name, one.smoothed)},
+            )
+            return Evaluation(candidate.id, Status.OK, {name: known[name] for name in names & known.keys()})
+        try:
+            values, payload = measure(candidate.graph, objectives, self.assembly.dataset, self.assembly.device)
+        except Exception as error:  # a plug-in's objective is the user's code
+            return Evaluation(candidate.id, Status.FAILED, message=f"{type(error).__name__}: {error}")
+        for name, limit in self.assembly.config.limits.items():
+            if values.get(name, 0) > limit:
+                message = f"{name} is {values[name]:.3g}, beyond its limit of {limit:g}"
+                return Evaluation(candidate.id, Status.REJECTED, values, message=message, payload=payload)
+        return Evaluation(candidate.id, Status.OK, values, payload=payload)
+
+    def _submit(self) -> None:
+        """Give idle workers something to do, as far as the budget goes."""
+        while self.evaluator.room and (candidate := self._next_candidate()) is not None:
+            self.queue.remove(candidate)
+            self.running[candidate.id] = candidate
+            parent = self.candidates.get(candidate.parent or "")
+            self.evaluator.submit(
+                Job(
+                    candidate=candidate,
+                    training=self.assembly.config.training,
+                    inherit=self.assembly.config.search.inherit,
+                    parent_graph=parent.graph if parent is not None else None,
+                    parent_weights=str(self.store.weights_path(parent.id)) if parent is not None else None,
+                    output=str(self.store.scratch(candidate.id)),
+                )
+            )
+
+    def _budget_left(self) -> bool:
+        """Whether the budget and the person allow another generation to be asked for."""
+        budget, tracker = self.budget, self.tracker
+        return (
+            not self.stop.requests
+            and (budget.time is None or self.store.seconds < budget.time)
+            and (budget.evaluations is None or tracker.evaluations < budget.evaluations)
+            and (budget.examples is None or tracker.examples + self.assembly.child_examples <= budget.examples)
+        )
+
+    def _next_candidate(self) -> Candidate | None:
+        """Of those the budget still allows, in order of id, the most costly: so no worker is left with a long tail."""
+        budget = self.budget
+        if self.stop.requests or (budget.time is not None and self.store.seconds >= budget.time):
+            return None
+        allowed = self.queue
+        if budget.evaluations is not None:
+            allowed = allowed[: max(0, budget.evaluations - self.tracker.evaluations - len(self.running))]
+        if budget.examples is not None:
+            left = budget.examples - self.tracker.examples - sum(child.examples for child in self.running.values())
+            totals = itertools.accumulate(candidate.examples for candidate in allowed)
+            allowed = [candidate for candidate, total in zip(allowed, totals, strict=True) if total <= left]
+        return max(allowed, key=lambda candidate: flops(candidate.graph), default=None)
+
+    def _arrived(self, evaluation: Evaluation) -> None:
+        if reason := evaluation.payload.get(UNWRITTEN):  # not the child's fault: a resumed run evaluates it again
+            raise LemonadeError(
+                f"{self.store.weights_path(evaluation.id)}: cannot be written ({reason}). The run is intact up to its "
+                f"last line; put that right and go on with: lemonade resume {self.store.folder}"
+            )
+        candidate = self.candidates[evaluation.id]
+        self.running.pop(candidate.id, None)
+        if (timed := self.measured.pop(candidate.id, None)) is not None:
+            values, payload = {**timed.values, **evaluation.values}, {**timed.payload, **evaluation.payload}
+            evaluation = replace(evaluation, values=values, payload=payload)
+        self._count(candidate, self.store.record(evaluation))
+        self._tell("evaluated")
+        self.failures = 0 if evaluation.status in (Status.OK, Status.REJECTED) else self.failures + 1
+        if self.failures >= MOST_FAILURES:
+            raise LemonadeError(
+                f"the last {MOST_FAILURES} children all failed; the last one: {evaluation.message}. Put that right and "
+                f"go on with: lemonade resume {self.store.folder}"
+            )
+
+    def _first_failure(self) -> str:
+        failed = [one for one in self.results.values() if one.status is not Status.OK]
+        return f"{failed[0].id} {failed[0].status.value}: {failed[0].message}" if failed else "none was tried"
+
+    def _count(self, candidate: Candidate, evaluation: Evaluation) -> None:
+        self.results[candidate.id] = evaluation
+        self.tracker.evaluated(candidate, evaluation)
