@@ -76,7 +76,7 @@ def reading_other_values(parent: NetworkGraph, old: Weights, child: NetworkGraph
     changed: set[str] = set()  # nodes whose output may differ
     reading: set[str] = set()
     for node in child.nodes:
-        before = parent[node.name] if node.name in parent else None
+        before = parent.by_name.get(node.name)
         if before is None or before.inputs != node.inputs or any(name in changed for name in node.inputs):
             reading.add(node.name)
         kept = before == node

@@ -5,12 +5,10 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy import stats
 from torch import Tensor, nn
 
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
-from lemonade.numbers import wilson
 from lemonade.training import child_examples, engine_choices, logits, read_error
 from lemonade.training.optimiser import Optimiser
 from lemonade.training.stream import smoothed_targets, stream
@@ -190,13 +188,3 @@ def test_a_network_can_be_trained_after_it_was_read(module: nn.Module) -> None:
     data = noise(20)
     assert logits(module, data.validation, data, "cpu").shape == (20, 5)
     module(torch.zeros(2, 3, 8, 8)).sum().backward()
-
-
-@pytest.mark.parametrize(("wrong", "images"), [(0, 10), (50, 100), (30, 1_000), (10, 10)])
-def test_wilson_is_scipys(wrong: int, images: int) -> None:
-    expected = stats.binomtest(wrong, images).proportion_ci(method="wilson")
-    assert wilson(wrong / images, images) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_wilson_of_no_error_in_ten() -> None:
-    assert wilson(0.0, 10) == (0.0, pytest.approx(0.2775, abs=1e-4))

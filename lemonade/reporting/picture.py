@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
+from lemonade.front import non_dominated
 from lemonade.reporting import reading
 from lemonade.types import Status
 
@@ -162,8 +163,4 @@ def lower_envelope(points: Sequence[tuple[float, float]]) -> list[tuple[float, f
 
     With three objectives a member may be on the front without being on this line: a third one keeps it there.
     """
-    kept: list[tuple[float, float]] = []
-    for x, y in sorted(points):
-        if not kept or y < kept[-1][1]:
-            kept.append((x, y))
-    return kept
+    return sorted({points[position] for position in non_dominated(points)})
