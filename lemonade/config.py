@@ -141,6 +141,9 @@ class TrainingSettings(Settings):
     cutout: float = Field(0.0, ge=0, le=0.75, description="side of the cutout square as a share of the image's")
     distill_share: float = Field(0.15, ge=0, lt=1, description="share of an approximate child's examples")
     distill_rate: float = Field(0.05, gt=0, description="peak learning rate while distilling, at a batch of 50")
+    restart: bool = Field(
+        True, description="train from fresh weights what distillation leaves nearer to guessing than to its parent"
+    )
     bfloat16: bool | None = Field(None, description="train in bfloat16; default: where the processor is faster so")
 
 

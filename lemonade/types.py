@@ -14,6 +14,8 @@ from typing import Any, Literal
 from lemonade.config import BudgetSettings, TrainingSettings
 from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
+RESTARTED = "restarted"
+"""Key of an evaluation's payload: whether what a child inherited was lost, and it was trained from fresh weights."""
 UNWRITTEN = "unwritten"
 """Key of an evaluation's payload: why the weights could not be written, although the child is well."""
 

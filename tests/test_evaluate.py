@@ -23,7 +23,7 @@ from lemonade.evaluate.measured import measure_latency
 from lemonade.evaluate.workers import WorkerEvaluator
 from lemonade.objectives import Kind, Objective, resolve
 from lemonade.spaces.network import chain
-from lemonade.types import UNWRITTEN, Candidate, Job, Status
+from lemonade.types import RESTARTED, UNWRITTEN, Candidate, Job, Status
 from morphisms import OPERATORS, build_module, initial_weights, load_weights
 from morphisms.operators import site
 
@@ -99,6 +99,16 @@ class TestChild:
         assert result.stages["distilled"].examples == 300
         assert result.examples == 2_000
         assert result.stages["distilled"].error_smoothed < result.stages["inherited"].error_smoothed
+
+    def test_what_distillation_leaves_near_guessing_starts_afresh(self, bench, parent, tmp_path):
+        wrecking = TrainingSettings(distill_rate=30, clip_norm=1e4)
+        job = child_job(tmp_path / "w", parent, "prune", site("conv3", channels=8), 6_000, training=wrecking)
+        result = evaluate_child(dataclasses.replace(job, training=wrecking), bench)
+        assert result.payload[RESTARTED]
+        assert result.stages["distilled"].error_smoothed > 0.5
+        assert result.values["error_smoothed"] < 0.5
+        kept = evaluate_child(dataclasses.replace(job, training=TrainingSettings()), bench)
+        assert RESTARTED not in kept.payload
 
     def test_inherits_more_than_it_learns_anew(self, bench, parent, tmp_path):
         job = child_job(tmp_path / "w", parent, "widen", site("conv1", channels=6))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -14,7 +15,7 @@ from torch import Tensor
 from lemonade.data import Dataset, calibration_batch
 from lemonade.objectives import Objective, readings
 from lemonade.training import Reading, Trained, read_error, train
-from lemonade.types import UNWRITTEN, Evaluation, Job, Stage, Status
+from lemonade.types import RESTARTED, UNWRITTEN, Evaluation, Job, Stage, Status
 from morphisms import Exactness, build_module, initial_weights, load_weights, replay, save_weights
 from morphisms.inheritance import Child
 from morphisms.module import GraphModule
@@ -53,10 +54,10 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
     stages: dict[str, Stage] = {}
     values: dict[str, float] = {}
     curve: tuple[tuple[int, float], ...] = ()
-    payload: dict[str, str] = {}
+    payload: dict[str, Any] = {}
     status, message = Status.OK, ""
     try:
-        module, curve = _trained(job, bench, stages)
+        module, curve = _trained(job, bench, stages, payload)
         weights = module.weights()  # before a plug-in's objective gets hold of the module
         values = _measured(module, bench, stages["trained"])
         try:
@@ -84,39 +85,70 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
     )
 
 
-def _trained(job: Job, bench: Bench, stages: dict[str, Stage]) -> tuple[GraphModule, tuple[tuple[int, float], ...]]:
-    """The trained module and its learning curve; fills `stages` as it goes."""
+def _trained(
+    job: Job, bench: Bench, stages: dict[str, Stage], payload: dict[str, Any]
+) -> tuple[GraphModule, tuple[tuple[int, float], ...]]:
+    """The trained module and its learning curve; fills `stages` and `payload` as it goes."""
     candidate, settings = job.candidate, job.training
     left = candidate.examples
     teacher, child = _inherited(job, bench)
     module = build_module(candidate.graph, child.weights)
     if teacher is not None:
         began = time.perf_counter()
-        reading = read_error(module, bench.dataset.validation, bench.dataset, bench.device, EARLY_IMAGES)
-        stages["inherited"] = _stage(reading, 0, began)
+        stages["inherited"] = _stage(_early(module, bench), 0, began)
         approximate = any(record.exactness is Exactness.APPROXIMATE for record in child.records)
         share = int(left * settings.distill_share)
         if approximate and share and child.touched:
-            began = time.perf_counter()
-            result = train(
-                module,
-                bench.dataset,
-                settings,
-                examples=share,
-                seed=candidate.seed,
-                device=bench.device,
-                teacher=teacher,
-                trainable=child.touched,
-                rate=settings.distill_rate,
-            )
-            stages["distilled"] = _after(result, module, bench, EARLY_IMAGES, began)
-            _check(result, "while distilling")
-            left -= result.examples
+            _distil(module, teacher, child.touched, share, job, bench, stages)
+            left -= stages["distilled"].examples
+            if settings.restart and _is_lost(stages["distilled"], _early(teacher, bench), bench):
+                module = build_module(candidate.graph, seed=candidate.seed)
+                payload[RESTARTED] = True
     began = time.perf_counter()
     result = train(module, bench.dataset, settings, examples=left, seed=candidate.seed + 1, device=bench.device)
     stages["trained"] = _after(result, module, bench, None, began)
     _check(result, "while training")
     return module, result.curve
+
+
+def _distil(
+    module: GraphModule,
+    teacher: GraphModule,
+    touched: Collection[str],
+    examples: int,
+    job: Job,
+    bench: Bench,
+    stages: dict[str, Stage],
+) -> None:
+    """Bring what a rewrite touched back to the parent's outputs, in place."""
+    began = time.perf_counter()
+    result = train(
+        module,
+        bench.dataset,
+        job.training,
+        examples=examples,
+        seed=job.candidate.seed,
+        device=bench.device,
+        teacher=teacher,
+        trainable=touched,
+        rate=job.training.distill_rate,
+    )
+    stages["distilled"] = _after(result, module, bench, EARLY_IMAGES, began)
+    _check(result, "while distilling")
+
+
+def _is_lost(distilled: Stage, parent: Reading, bench: Bench) -> bool:
+    """Whether distillation left a child nearer to guessing than to its parent: then nothing worth keeping is left.
+
+    Seen in networks of a few hundred parameters, where a cut may leave rectifiers that no input opens any more, and
+    every descendant inherits them.
+    """
+    guessing = 1 - 1 / len(bench.dataset.classes)
+    return distilled.error_smoothed > (parent.error_smoothed + guessing) / 2
+
+
+def _early(module: GraphModule, bench: Bench) -> Reading:
+    return read_error(module, bench.dataset.validation, bench.dataset, bench.device, EARLY_IMAGES)
 
 
 def _inherited(job: Job, bench: Bench) -> tuple[GraphModule | None, Child]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from lemonade import numbers
 from lemonade.reporting import reading
 from lemonade.reporting.layout import Column, fitted
+from lemonade.types import RESTARTED
 from morphisms import INPUT, Exactness, NetworkGraph, Node
 from morphisms.cost import node_shares
 from morphisms.ops import OPS
@@ -151,14 +152,24 @@ def how(member: Member) -> str:
     if not morphisms:
         return member.summary
     exact = all(morphism.exactness is not Exactness.APPROXIMATE for morphism in morphisms)
-    return f"{'; '.join(morphism.summary for morphism in morphisms)} ({'exact' if exact else 'approximate'})"
+    kept = "exact" if exact else "approximate"
+    if member.evaluation.stages and started_afresh(member):
+        kept = "from fresh weights"
+    return f"{'; '.join(morphism.summary for morphism in morphisms)} ({kept})"
+
+
+def started_afresh(member: Member) -> bool:
+    """Whether a child was trained from fresh weights: its run inherits nothing, or what it inherited was lost."""
+    evaluation = member.evaluation
+    return "inherited" not in evaluation.stages or bool(evaluation.payload.get(RESTARTED))
 
 
 def inherited_examples(chain: Sequence[Member]) -> list[int]:
-    """For each of a lineage, youngest first, the training images its ancestors had seen."""
+    """For each of a lineage, youngest first, the training images its weights had seen in its ancestors."""
     totals: list[int] = []
     seen = 0
     for member in reversed(chain):
+        seen = 0 if started_afresh(member) else seen
         totals.append(seen)
         seen += member.evaluation.examples
     return totals[::-1]
