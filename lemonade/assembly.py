@@ -226,11 +226,19 @@ class Assembly:
 
     def _check_others(self) -> None:
         for name, other in self.others.items():
-            if other.classes != self.dataset.classes or other.input_shape != self.dataset.input_shape:
+            if other.classes != self.dataset.classes:
+                missing = sorted(set(self.dataset.classes) - set(other.classes))
+                extra = sorted(set(other.classes) - set(self.dataset.classes))
+                pairs = (("without", missing), ("with", extra))
+                odd = [f"{word} {', '.join(names[:5])}" for word, names in pairs if names]
                 raise LemonadeError(
-                    f"objective '{name}': expected the classes and image shape of '{self.config.dataset}' "
-                    f"({len(self.dataset.classes)} classes, {self.dataset.input_shape}), got "
-                    f"{len(other.classes)} classes, {other.input_shape}."
+                    f"objective '{name}': expected the classes of '{self.config.dataset}', got others "
+                    f"({'; '.join(odd) or 'in another order'})."
+                )
+            if other.input_shape != self.dataset.input_shape:
+                raise LemonadeError(
+                    f"objective '{name}': expected images of shape {self.dataset.input_shape}, as in "
+                    f"'{self.config.dataset}', got {other.input_shape}. Set --image-size for both."
                 )
 
 

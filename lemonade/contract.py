@@ -26,6 +26,12 @@ class Normalised(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes) of images (N, C, H, W), float32 in [0, 1]."""
+        """Logits (N, classes) of images (N, C, H, W), float32 in [0, 1].
+
+        Raises:
+            TypeError: for images of whole numbers, whose values would lie between 0 and 255.
+        """
+        if not images.is_floating_point():
+            raise TypeError(f"expected float32 images in [0, 1], got {images.dtype}; divide them by 255")
         logits: Tensor = self.network((images - self.mean) / self.std)
         return logits

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from lemonade.conditions import fulfilled, parse_conditions
 from lemonade.errors import LemonadeError
 from lemonade.front import Points, hypervolume, knee
 from lemonade.members import Member
@@ -51,10 +52,18 @@ class FrontView(Sequence[Member]):
 
     @cached_property
     def knee(self) -> Member | None:
-        """The member with the best trade-off (see `lemonade.front.knee`); None if the front is empty."""
+        """The member where the front bends most (see `lemonade.front.knee`); None if the front is empty.
+
+        Looked for among members that err at most half as often as guessing does, if there are three: hopeless ones
+        would anchor the cheap end of the line it is measured from.
+        """
         if not self.members:
             return None
-        return self.members[knee(self._points(self.smoothed), [one.axis for one in self.objectives])]
+        points = self._points(self.smoothed)
+        half = self.objectives[0].box[1] / 2
+        able = [position for position, point in enumerate(points) if point[0] <= half]
+        chosen = able if len(able) >= 3 else list(range(len(points)))
+        return self.members[chosen[knee(points[chosen], [one.axis for one in self.objectives])]]
 
     def where(self, limits: Mapping[str, float]) -> FrontView:
         """The members whose values are at most the limits, as a view of the same kind.
@@ -69,19 +78,28 @@ class FrontView(Sequence[Member]):
         kept = [one for one in self.members if all(one.values[name] <= limit for name, limit in limits.items())]
         return FrontView(kept, self.objectives, self.smoothed)
 
-    def best(self, limits: Mapping[str, float] | None = None) -> Member:
+    def best(self, limits: Mapping[str, float] | str | None = None) -> Member:
         """The member with the least error (by the reading that decides) within the limits; of equals, the cheapest.
+
+        Args:
+            limits: Largest values by name, or conditions as the command line takes them: ``"params<=50000"``.
 
         Raises:
             LemonadeError: if no member is within them, naming what there is.
         """
         if not self.members:
             raise LemonadeError("the front is empty: no child has been trained without failure yet.")
+        if isinstance(limits, str):
+            asked = parse_conditions(limits, list(self.members[0].values), "best")
+            kept = tuple(one for one in self.members if fulfilled(asked, one.values))
+            if not kept:
+                raise LemonadeError(f"no member of the front fulfils '{limits}'.")
+            return FrontView(kept, self.objectives, self.smoothed).best()
         kept = self.where(limits or {}).members
         if not kept:
-            asked = " and ".join(f"{name} <= {limit:,.12g}" for name, limit in (limits or {}).items())
+            wanted = " and ".join(f"{name} <= {limit:,.12g}" for name, limit in (limits or {}).items())
             least = ", ".join(f"{name} {min(one.values[name] for one in self):,.6g}" for name in limits or {})
-            raise LemonadeError(f"no member of the front has {asked}. The least there is: {least}.")
+            raise LemonadeError(f"no member of the front has {wanted}. The least there is: {least}.")
         return min(kept, key=lambda member: vector(member.values, self.objectives[:1], self.smoothed))
 
     def to_json(self) -> dict[str, Any]:

@@ -192,13 +192,17 @@ class Run:
         return FrontView([self._member(name) for name in front.ids], self.objectives, self.smoothed)
 
     def member(self, name: str) -> Member:
-        """The network with that id; a unique beginning is enough.
+        """The network with that id; a unique beginning is enough, and ``best`` and ``knee`` name members of the front.
 
         Raises:
             LemonadeError: if there is none or more than one, naming the nearest ids, or if it is not evaluated yet.
         """
         if name in self.candidates:
             return self._member(name)
+        if name == "best":
+            return self.front.best()
+        if name == "knee" and self.front.knee is not None:
+            return self.front.knee
         begins = [one for one in self.candidates if name and one.startswith(name)]
         if len(begins) == 1:
             return self._member(begins[0])

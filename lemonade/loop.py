@@ -47,7 +47,7 @@ class Loop:
         self.stop = stop
         self.search = assembly.search()
         self.evaluator = assembly.evaluator(store.folder)
-        self.tracker = Tracker(assembly.objectives, budget, on_event)
+        self.tracker = Tracker(assembly.objectives, assembly.smoothed, budget, on_event)
         self.candidates: dict[str, Candidate] = {}
         self.batch: list[Candidate] = []  # the generation under way, in order of id
         self.queue: list[Candidate] = []  # those of it that are still to be submitted, in order of id

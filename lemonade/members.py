@@ -83,8 +83,12 @@ class Member:
     def input(self) -> str:
         """What `module` takes and returns, in words."""
         channels, height, width = self.facts["input_shape"]
-        classes = len(self.facts["classes"])
-        return f"float32 images (N, {channels}, {height}, {width}) in [0, 1]; returns logits (N, {classes})"
+        classes = self.facts["classes"]
+        named = ", ".join(classes) if len(classes) <= 20 else f"{', '.join(classes[:3])}, ..., {classes[-1]}"
+        return (
+            f"float32 images (N, {channels}, {height}, {width}) in [0, 1]; returns logits (N, {len(classes)}) of the "
+            f"classes {named}"
+        )
 
     def weights(self) -> Weights:
         """The trained weights, mapped from their file.

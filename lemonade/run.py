@@ -39,7 +39,11 @@ def search(
         made = make_config(None, {**config.model_dump(exclude_unset=True), **settings})
     else:
         made = make_config(config, settings)
-    return run_search(made, Path(out) if out is not None else free_folder(made), on_event)
+    run = run_search(made, Path(out) if out is not None else free_folder(made), on_event)
+    from lemonade.reporting.picture import save_picture
+
+    save_picture(run, run.folder / "front.png")
+    return run
 
 
 def free_folder(config: Config, parent: Path = Path("runs")) -> Path:
@@ -105,11 +109,23 @@ def resume_search(
     with RunStore.open(folder) as store:
         earlier = store.run  # read under the lock: nobody has gone on in the meantime
         budget = budget or earlier.budget
+        _check_data_there(earlier)
         with Assembly(earlier.config, evaluator, loading(on_event, budget)) as assembly:
             _check_unchanged(earlier, assembly)
             store.resume(budget)
             Loop(store, assembly, budget, on_event, stop or Stop()).go(earlier)
     return Run.load(folder)
+
+
+def _check_data_there(earlier: Run) -> None:
+    from lemonade.data import SOURCES
+
+    name = earlier.config.dataset
+    if name not in SOURCES and not Path(name).expanduser().exists():
+        raise LemonadeError(
+            f"{earlier.folder}: the run read its images from '{name}', and there is none here. "
+            "Resume it from the folder it was started in, or put the images back."
+        )
 
 
 def _check_unchanged(earlier: Run, assembly: Assembly) -> None:

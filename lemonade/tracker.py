@@ -29,12 +29,16 @@ class Tracker:
 
     Args:
         objectives: The run's; hypervolume is taken over all of them.
+        smoothed: Whether the smoothed error decides which member is best.
         budget: The run's, passed on with every event.
         listener: Called with each event; None for nobody.
     """
 
-    def __init__(self, objectives: Sequence[Objective], budget: BudgetSettings, listener: OnEvent | None) -> None:
+    def __init__(
+        self, objectives: Sequence[Objective], smoothed: bool, budget: BudgetSettings, listener: OnEvent | None
+    ) -> None:
         self._objectives = objectives
+        self._smoothed = smoothed
         self._budget = budget
         self._listener = listener
         self.values: dict[str, Mapping[str, float]] = {}  # of all that were evaluated without failure, by id
@@ -87,7 +91,7 @@ class Tracker:
                 front_size=len(self._front),
                 hypervolume=self._hypervolume,
                 hypervolume_change=self._change,
-                best=self._least("error"),
+                best=self._least("error_smoothed" if self._smoothed else "error"),
                 smallest=self._least(resource),
                 message=message,
             )

@@ -288,7 +288,7 @@ def test_module_takes_plain_images(run: Run) -> None:
     member = run.member("c0003")
     module = member.module()
     assert not module.training
-    assert member.input == "float32 images (N, 1, 8, 8) in [0, 1]; returns logits (N, 4)"
+    assert member.input == "float32 images (N, 1, 8, 8) in [0, 1]; returns logits (N, 4) of the classes a, b, c, d"
     images = torch.linspace(0, 1, 3 * 64).view(3, 1, 8, 8)
     network = build_module(member.graph, member.weights()).eval()
     torch.testing.assert_close(module(images), network((images - 0.3) / 0.2))

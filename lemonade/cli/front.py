@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from lemonade import numbers
+from lemonade import conditions, numbers
 from lemonade.cli import common, options
 from lemonade.errors import LemonadeError
-from lemonade.reporting import conditions, screen, tables
+from lemonade.reporting import screen, tables
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run
@@ -27,6 +28,10 @@ Best = Annotated[
     str | None,
     typer.Option("--best", metavar="CONDITIONS", help='The member of least error within it, as in "params<=50000".'),
 ]
+Smallest = Annotated[
+    str | None,
+    typer.Option("--smallest", metavar="CONDITIONS", help='The member of least cost within it, as in "error<=0.05".'),
+]
 Knee = Annotated[bool, typer.Option("--knee", metavar=" ", help="Only the knee: the member with the best trade-off.")]
 Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the members to a CSV file as well.")]
 
@@ -35,6 +40,7 @@ def front(
     run: options.RunFolder,
     where: Where = None,
     best: Best = None,
+    smallest: Smallest = None,
     knee: Knee = False,
     csv: Csv = None,
     as_json: options.AsJson = False,
@@ -46,7 +52,7 @@ def front(
     from lemonade.history import Run
 
     loaded = Run.load(run)
-    members = _chosen(loaded, where, best, knee)
+    members = _chosen(loaded, {"--where": where, "--best": best, "--smallest": smallest}, knee)
     if csv is not None:
         _write_csv(loaded, members, csv, quiet=as_json)
     if as_json:
@@ -60,21 +66,23 @@ def front(
     _print(console, loaded, members, shown)
 
 
-def _chosen(run: Run, where: str | None, best: str | None, knee: bool) -> list[Member]:
+def _chosen(run: Run, asked_for: Mapping[str, str | None], knee: bool) -> list[Member]:
     from lemonade.history import FrontView
 
     members = list(run.front.members)
     if not members:
         return []
-    for option, text in (("--where", where), ("--best", best)):
+    for option, text in asked_for.items():
         if text is not None:
             asked = conditions.parse_conditions(text, list(members[0].values), option)
             fitting = [member for member in members if conditions.fulfilled(asked, member.values)]
             if not fitting:
                 raise LemonadeError(_nothing_fits(option, text, members, asked))
             members = fitting
-    if best is not None:
+    if asked_for["--best"] is not None:
         members = [FrontView(members, run.objectives, run.smoothed).best()]
+    if asked_for["--smallest"] is not None:
+        members = members[:1]  # the front is in order of its first resource
     if knee:
         marked = run.front.knee
         members = [member for member in members if marked is not None and member.id == marked.id]

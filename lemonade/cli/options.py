@@ -47,7 +47,7 @@ Objectives = Annotated[
         _WHAT,
         "--objectives",
         "A,B,..",
-        "What to make small; also latency_ms and activation_bytes \\[default: error,params,flops].",
+        "What to make small; also latency_ms, activation_bytes and error@DATASET \\[default: error,params,flops].",
     ),
 ]
 Limit = Annotated[

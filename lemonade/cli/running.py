@@ -54,7 +54,7 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool) -> int:
                 f"{numbers.quantity(before.spent.evaluations, 'evaluation')}, {numbers.duration(before.spent.seconds)}"
             )
             console.print(Text(f"{shown} is finished: its budget is used up ({used}). Nothing was trained."))
-            _suggest_more(console, shown, before)
+            _conclude(console, before, shown, [])
         return 0
     if budget is not None:
         _check_new_totals(budget, before)
@@ -169,15 +169,11 @@ def _suggest(console: Console, run: Run, shown: Path) -> None:
     if not run.finished:
         common.print_next(console, [(("resume", shown), "go on from here")])
         return
-    knee = run.front.knee
     steps: list[tuple[tuple[str | Path, ...], str]] = []
-    if knee is not None:
-        steps.append((("show", shown, knee.id), "what this network looks like"))
+    if run.front.members:
+        steps.append((("show", shown, run.front.best().id), "what the most accurate network looks like"))
+        steps.append((("lineage", shown, run.front.best().id), "how it came about"))
     common.print_next(console, [*steps, _more(run, shown)])
-
-
-def _suggest_more(console: Console, shown: Path, run: Run) -> None:
-    common.print_next(console, [(("front", shown), "its front"), _more(run, shown)])
 
 
 def _more(run: Run, shown: Path) -> tuple[tuple[str | Path, ...], str]:

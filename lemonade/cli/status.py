@@ -68,10 +68,7 @@ def _rows(run: Run) -> list[tuple[str, str]]:
     front = run.front
     if front.members:
         rows.append(("front", tables.headline(run)))
-        errors = [name for name in run.objective_names if numbers.is_error(name)]
-        if errors:
-            best = min(front.members, key=lambda member: member.values[errors[0]])
-            rows.append(("best", tables.best_sentence(run, best)))
+        rows.append(("best", tables.best_sentence(run, front.best())))
         if front.knee is not None:
             rows.append(("knee", tables.best_sentence(run, front.knee)))
     else:

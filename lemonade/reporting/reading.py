@@ -20,6 +20,12 @@ def resource_names(run: Run) -> list[str]:
     return [name for name in run.objective_names if not numbers.is_error(name)]
 
 
+def label(name: str) -> str:
+    """An objective's name for a table: of ``error@DATASET`` only the last part of a path."""
+    kind, at, dataset = name.partition("@")
+    return f"{kind}{at}{dataset.rstrip('/').rpartition('/')[2]}"
+
+
 def images_of(member: Member) -> int | None:
     """Validation images that a network's error was read on; None if it was not trained."""
     stages = list(member.evaluation.stages.values())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lemonade.history import Member, Run
 
 FLOPS_NOTE = "flops: one multiply-add counts as one, as fvcore counts."
+FEW_IMAGES = 300
 KNEE = "●"
 _SMOOTHED_WIDTH, _INTERVAL_WIDTH, _FROM_WIDTH = 110, 92, 72
 
@@ -49,7 +50,7 @@ def _front_columns(run: Run, width: int) -> tuple[list[Column], list[Callable[[M
     fields: list[Callable[[Member], str]] = [_nothing, attrgetter("id")]
     for objective in run.objectives:
         name = objective.name
-        columns.append(Column(name, right=True))
+        columns.append(Column(reading.label(name), right=True))
         fields.append(partial(_value, name=name))
         if not numbers.is_error(name):
             continue
@@ -83,13 +84,20 @@ def front_notes(run: Run, members: Sequence[Member], knee: Member | None) -> lis
     notes = []
     if knee is not None:
         error = reading.error_name(run)
-        text = f"{KNEE} knee {knee.id}: the best trade-off between error and cost"
+        text = f"{KNEE} knee {knee.id}: where the front bends most between cheap and accurate"
         notes.append(f"{text}." if error is None else f"{text}; {error} {between(knee, error)}.")
+        best = run.front.best()
+        if best.id != knee.id and any(member.id == best.id for member in members):
+            notes.append(f"  best {best_sentence(run, best)}.")
     images = reading.images_of(members[0]) if members else None
     if images is not None:
         sentence = f"error: share of {numbers.count(images)} validation images classified wrongly"
         ranked = "; members are ranked by the smoothed error (1 - mean probability of the true class)"
         notes.append(f"{sentence}{ranked if run.smoothed else ''}.")
+        if images < FEW_IMAGES and len(members) > 1:
+            notes.append(
+                f"With fewer than {FEW_IMAGES} validation images, members whose intervals overlap are hardly different."
+            )
     if "flops" in run.objective_names:
         notes.append(FLOPS_NOTE)
     return notes

@@ -52,7 +52,8 @@ def main() -> None:
         rows[folder.name] = summary(run, arguments.workers)
         kept = arguments.out / folder.name
         kept.mkdir(parents=True, exist_ok=True)
-        for name in ("config.yaml", "environment.json", "front.csv", "front.png"):
+        run.front.to_csv(kept / "front.csv")
+        for name in ("config.yaml", "environment.json", "front.png"):
             if (folder / name).exists():
                 shutil.copy(folder / name, kept / name)
     (arguments.out / "summary.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lemonade.conditions import Condition, fulfilled, parse_conditions
 from lemonade.errors import LemonadeError
-from lemonade.reporting.conditions import Condition, fulfilled, parse_conditions
 
 NAMES = ["error", "error@other set", "params", "flops"]
 COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
