@@ -133,6 +133,7 @@ class Assembly:
             raise
         self.facts = DataFacts.of(self.dataset)
         self.child_examples = child_examples(config.training, len(self.dataset.train))
+        self.initial_examples = round(self.child_examples * config.training.initial_factor)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
     def __enter__(self) -> Self:
@@ -178,7 +179,7 @@ class Assembly:
             ),
             seed=config.seed,
             child_examples=self.child_examples,
-            initial_examples=round(self.child_examples * config.training.initial_factor),
+            initial_examples=self.initial_examples,
         )
         return METHODS[config.method](setting)
 
@@ -208,15 +209,14 @@ class Assembly:
 
     def describe(self) -> list[str]:
         """Sentences on what a run would do: data, objectives, budget, start networks with their costs."""
-        facts, config = self.facts, self.config
+        facts = self.facts
         lines = [
             f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
             f"{facts.input_shape[1]}x{facts.input_shape[2]}x{facts.input_shape[0]}, {len(facts.classes)} classes",
             *facts.notes,
             f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in self.objectives)}",
             f"{self.workers} worker{'s' if self.workers > 1 else ''} on {self.device}",
-            f"each child sees {self.child_examples:,} training images, an initial network "
-            f"{round(self.child_examples * config.training.initial_factor):,}",
+            f"each child sees {self.child_examples:,} training images, an initial network {self.initial_examples:,}",
             "members are ranked by the smoothed error" if self.smoothed else "members are ranked by the error",
         ]
         for start in self.search().ask():

@@ -54,7 +54,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class Settings(BaseModel):
     """Base of all sections: frozen, and no unknown names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class BudgetSettings(Settings):
@@ -209,9 +209,13 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
         LemonadeError: for a file that cannot be read, an unknown name or a value out of range, naming file and line.
     """
     tree, lines, source = read_yaml(Path(file)) if file is not None else ({}, {}, "")
+    for name in [name for name in tree if isinstance(name, str) and "." in name]:
+        _put(tree, name, tree.pop(name))  # `search.children: 4` means what --set search.children=4 does
     for name, value in (settings or {}).items():
+        dotted = SHORT.get(name, name)
+        if value is None and dotted not in setting_names():
+            _put(tree, dotted, value)  # refused below, by name
         if value is not None:
-            dotted = SHORT.get(name, name)
             lines.pop(dotted, None)  # what is wrong with it then is not the file's fault
             _put(tree, dotted, value)
     return _checked(tree, lines, source)

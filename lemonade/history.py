@@ -121,6 +121,8 @@ class Run:
             self.config = Config.model_validate(first["config"])
             self.facts: Mapping[str, Any] = first["facts"]
             self.objectives = tuple(Objective.from_json(one) for one in first["objectives"])
+            if not self.objectives or not {"validation", "classes", "input_shape", "split_hash"} <= self.facts.keys():
+                raise KeyError("objectives or facts of the data set")
             self._read(lines)
         except pydantic.ValidationError as error:
             name = ".".join(map(str, error.errors()[0]["loc"]))
@@ -186,7 +188,10 @@ class Run:
             values = {**evaluation.values, **self.candidates.record(name)["costs"]}
             if evaluation.status is not Status.OK or not self._within_limits(values):
                 continue
-            point = vector(values, self.objectives, self.smoothed)
+            try:
+                point = vector(values, self.objectives, self.smoothed)
+            except KeyError as missing:
+                raise LemonadeError(f"{self.folder / NAME}: damaged, {name} has no value of {missing}.") from None
             if all(map(math.isfinite, point)):
                 front.add(name, point)
         return FrontView([self._member(name) for name in front.ids], self.objectives, self.smoothed)
@@ -224,6 +229,8 @@ class Run:
         line = [self.member(name)]
         while line[-1].parent is not None:
             line.append(self.member(line[-1].parent))
+            if len(line) > len(self.candidates):
+                raise LemonadeError(f"{self.folder / NAME}: damaged, {line[-1].id} is its own ancestor.")
         return tuple(line)
 
     def __repr__(self) -> str:

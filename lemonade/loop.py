@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 
 from lemonade.assembly import Assembly
 from lemonade.config import BudgetSettings
+from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.objectives import Kind, Objective
 from lemonade.store import RunStore
 from lemonade.tracker import EventKind, OnEvent, Tracker
-from lemonade.types import UNWRITTEN, Candidate, Evaluation, Job, Status
+from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
 from morphisms import flops
 
 POLL_SECONDS = 0.25
@@ -62,7 +63,7 @@ class Loop:
         if earlier is not None:
             self._replay(earlier)
         self.store.start_clock()
-        self._tell("start")
+        self._tell("start", "" if earlier is None else self._other_code(earlier))
         self._measure()
         try:
             while self._turn():
@@ -92,6 +93,14 @@ class Loop:
         overtime = self.store.seconds > (self.budget.time or math.inf) * (1 + OVERTIME)
         return self.stop.requests <= 1 and not overtime
 
+    def _other_code(self, earlier: Run) -> str:
+        """A note on what is no longer as it was when the run began; empty if nothing is."""
+        now, then = environment(), earlier.environment
+        names = [name for name in ("lemonade", "commit") if now.get(name) != then.get(name)]
+        names += ["torch"] * (now["packages"].get("torch") != then.get("packages", {}).get("torch"))
+        changed = ", ".join("lemonade's code" if name == "commit" else name for name in names)
+        return f"note: {changed} changed since the run began; it goes on, but not as it would have" if names else ""
+
     def _tell(self, kind: EventKind, message: str = "") -> None:
         self.tracker.tell(kind, self.store.seconds, message)
 
@@ -109,6 +118,9 @@ class Loop:
                     self.queue.remove(candidate)
                     self._count(candidate, earlier.evaluations[candidate.id])
             if number in ended:
+                if self.queue:
+                    lost = self.queue[0].id
+                    raise LemonadeError(f"{earlier.folder}: the journal is damaged; it lacks the evaluation of {lost}.")
                 self._tell_search(ended[number])
 
     def _next_generation(self) -> bool:
@@ -164,7 +176,7 @@ class Loop:
             return Evaluation(candidate.id, Status.OK, {name: known[name] for name in names & known.keys()})
         try:
             values, payload = measure(candidate.graph, objectives, self.assembly.dataset, self.assembly.device)
-        except Exception as error:  # a plug-in's objective is the user's code
+        except (Exception, SystemExit) as error:  # a plug-in's objective is the user's code
             return Evaluation(candidate.id, Status.FAILED, message=f"{type(error).__name__}: {error}")
         for name, limit in self.assembly.config.limits.items():
             if values.get(name, 0) > limit:
@@ -214,10 +226,10 @@ class Loop:
         return max(allowed, key=lambda candidate: flops(candidate.graph), default=None)
 
     def _arrived(self, evaluation: Evaluation) -> None:
-        if reason := evaluation.payload.get(UNWRITTEN):  # not the child's fault: a resumed run evaluates it again
+        if fault := evaluation.payload.get(RUN_FAULT):  # not the child's: a resumed run evaluates it again
             raise LemonadeError(
-                f"{self.store.weights_path(evaluation.id)}: cannot be written ({reason}). The run is intact up to its "
-                f"last line; put that right and go on with: lemonade resume {self.store.folder}"
+                f"{fault} The run is intact up to its last line; put that right and go on with: "
+                f"lemonade resume {self.store.folder}"
             )
         candidate = self.candidates[evaluation.id]
         self.running.pop(candidate.id, None)

@@ -72,6 +72,8 @@ class Objective:
         low, high = self.box
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise LemonadeError(f"objective '{self.name}': expected a box from low to high, got {low:g} to {high:g}.")
+        if self.log and low > 0 and not math.isfinite(high / low):
+            raise LemonadeError(f"objective '{self.name}': the box from {low:g} to {high:g} is too wide.")
         if self.log and low <= 0:
             raise LemonadeError(f"objective '{self.name}': a box on a log scale starts above 0, got {low:g}.")
 
@@ -254,9 +256,11 @@ def costs(graph: NetworkGraph, objectives: Sequence[Objective]) -> dict[str, flo
         try:
             value = one.measure(graph)
             found[one.name] = value if type(value) is int else float(value)
-        except Exception as error:
-            raise LemonadeError(f"objective '{one.name}' failed: {type(error).__name__}: {error}") from error
-        if not math.isfinite(found[one.name]):
+            finite = math.isfinite(found[one.name])
+        except (Exception, SystemExit) as error:
+            text = " ".join(str(error).split())[:200]
+            raise LemonadeError(f"objective '{one.name}' failed: {type(error).__name__}: {text}") from error
+        if not finite:
             raise LemonadeError(f"objective '{one.name}' returned {value} for a network; expected a finite number.")
     return found
 
@@ -274,10 +278,14 @@ def readings(one: Objective, result: Any) -> dict[str, float]:
     values = dict(result) if isinstance(result, Mapping) else {one.name: result}
     if one.name not in values:
         raise ValueError(f"objective '{one.name}' returned {sorted(values)}; its own name is missing")
+    if others := sorted(set(values) - {one.name, one.smoothed}, key=str):
+        raise ValueError(
+            f"objective '{one.name}' returned '{others[0]}' as well; it may only say {one.name} and {one.smoothed}"
+        )
     for name, value in values.items():
         try:
             values[name] = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"objective '{name}' returned {value!r}; expected a number") from None
         if not math.isfinite(values[name]):
             raise ValueError(f"objective '{name}' returned {values[name]}; expected a finite number")

@@ -78,6 +78,7 @@ def run_search(
         config = config.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
     RunStore.check_free(folder)
     with Assembly(config, evaluator, loading(on_event, config.budget)) as assembly:
+        _check_examples(config.budget, assembly)
         assembly.search().ask()  # a limit that nothing meets is found out before there is a folder
         with RunStore.create(folder, config, assembly.facts.to_json()) as store:
             Loop(store, assembly, config.budget, on_event, stop or Stop()).go(None)
@@ -115,6 +116,14 @@ def resume_search(
             store.resume(budget)
             Loop(store, assembly, budget, on_event, stop or Stop()).go(earlier)
     return Run.load(folder)
+
+
+def _check_examples(budget: BudgetSettings, assembly: Assembly) -> None:
+    if budget.examples is not None and budget.examples < assembly.initial_examples:
+        raise LemonadeError(
+            f"budget.examples: one start network sees {assembly.initial_examples:,} training images, got a budget of "
+            f"{budget.examples:,}. Raise it, or lower training.child_examples."
+        )
 
 
 def _check_data_there(earlier: Run) -> None:

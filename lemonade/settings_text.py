@@ -34,7 +34,7 @@ def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
     """
     try:
         tree, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         raise LemonadeError(f"{source}{where}: not valid YAML ({getattr(error, 'problem', error)}).") from None
@@ -43,15 +43,18 @@ def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
     if not isinstance(tree, dict) or not isinstance(node, yaml.MappingNode):
         raise LemonadeError(f"{source}: expected settings as 'name: value', got {type(tree).__name__}.")
     lines: dict[str, int] = {}
-    _collect_lines(node, "", lines)
+    _collect_lines(node, "", lines, source)
     return tree, lines
 
 
-def _collect_lines(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> None:
+def _collect_lines(node: yaml.MappingNode, prefix: str, lines: dict[str, int], source: str) -> None:
     for key, value in node.value:
-        lines[prefix + str(key.value)] = key.start_mark.line + 1
-        if isinstance(value, yaml.MappingNode):
-            _collect_lines(value, f"{prefix}{key.value}.", lines)
+        name, line = prefix + str(key.value), key.start_mark.line + 1
+        if name in lines:
+            raise LemonadeError(f"{source} line {line}: '{name}' is set twice, in line {lines[name]} already.")
+        lines[name] = line
+        if isinstance(value, yaml.MappingNode) and value is not node:
+            _collect_lines(value, f"{name}.", lines, source)
 
 
 _KINDS = {

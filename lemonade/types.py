@@ -16,8 +16,9 @@ from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
 RESTARTED = "restarted"
 """Key of an evaluation's payload: whether what a child inherited was lost, and it was trained from fresh weights."""
-UNWRITTEN = "unwritten"
-"""Key of an evaluation's payload: why the weights could not be written, although the child is well."""
+RUN_FAULT = "run fault"
+"""Key of an evaluation's payload: what of the run folder failed (parent's weights lost, own ones not to be written),
+although the child is well."""
 
 
 class Status(StrEnum):

@@ -23,7 +23,7 @@ from lemonade.evaluate.measured import measure_latency
 from lemonade.evaluate.workers import WorkerEvaluator
 from lemonade.objectives import Kind, Objective, resolve
 from lemonade.spaces.network import chain
-from lemonade.types import RESTARTED, UNWRITTEN, Candidate, Job, Status
+from lemonade.types import RESTARTED, RUN_FAULT, Candidate, Job, Status
 from morphisms import OPERATORS, build_module, initial_weights, load_weights
 from morphisms.operators import site
 
@@ -141,7 +141,7 @@ class TestChild:
     def test_weights_that_cannot_be_written_are_no_fault_of_the_child(self, bench, tmp_path):
         result = evaluate_child(start_job(tmp_path / "no such folder" / "w"), bench)
         assert result.status is Status.FAILED
-        assert "No such file" in result.payload[UNWRITTEN]
+        assert "No such file" in result.payload[RUN_FAULT]
 
     def test_a_missing_parent_is_a_failure_that_names_the_file(self, bench, tmp_path):
         result = evaluate_child(child_job(tmp_path / "w", tmp_path / "gone", "continue", site()), bench)

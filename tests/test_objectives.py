@@ -10,7 +10,7 @@ from run_folders import network
 from lemonade import objectives
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis
-from lemonade.objectives import OBJECTIVES, Kind, Objective, check_limits, costs, objective, resolve, vector
+from lemonade.objectives import OBJECTIVES, Kind, Objective, check_limits, costs, objective, readings, resolve, vector
 from morphisms import NetworkGraph, activation_bytes, flops, params
 
 
@@ -205,3 +205,18 @@ def test_every_built_in_says_what_it_is() -> None:
     for one in objectives.OBJECTIVES.values():
         assert one.unit
         assert one.description
+
+
+def test_a_plug_in_says_only_its_own_value() -> None:
+    mine = Objective("mine", "1", Kind.EXPENSIVE, (1, 2))
+    assert readings(mine, 1) == {"mine": 1.0}
+    assert readings(mine, {"mine": 1, "mine_smoothed": 2}) == {"mine": 1.0, "mine_smoothed": 2.0}
+    for result, text in [
+        ({"mine": 1.0, "error": 0.0}, "returned 'error' as well; it may only say mine"),
+        ({"other": 1.0}, "its own name is missing"),
+        (float("inf"), "returned inf; expected a finite number"),
+        ("much", "returned 'much'; expected a number"),
+        (10**400, "expected a number"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            readings(mine, result)

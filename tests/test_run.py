@@ -12,7 +12,7 @@ from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.run import describe, free_folder, resume_search, run_search
-from lemonade.types import UNWRITTEN, Status
+from lemonade.types import RUN_FAULT, Status
 
 
 class KilledError(BaseException):
@@ -155,7 +155,7 @@ class FullDisk(FakeEvaluator):
     def poll(self, timeout):
         done = super().poll(timeout)
         return [
-            replace(one, status=Status.FAILED, values={}, weights=None, payload={UNWRITTEN: "No space left on device"})
+            replace(one, status=Status.FAILED, values={}, weights=None, payload={RUN_FAULT: "No space left on device."})
             if one.id == "c0007"
             else one
             for one in done
@@ -164,12 +164,53 @@ class FullDisk(FakeEvaluator):
 
 class TestFullDisk:
     def test_ends_the_run_in_one_line_and_loses_nothing(self, tmp_path, whole):
-        with pytest.raises(
-            LemonadeError, match="c0007.safetensors: cannot be written .No space left on device.*resume"
-        ):
+        with pytest.raises(LemonadeError, match="No space left on device. The run is intact.*lemonade resume"):
             run_search(config(), tmp_path / "r", None, None, FullDisk())
         assert "c0007" not in Run.load(tmp_path / "r").evaluations
         assert outcome(resume(tmp_path / "r")) == whole
+
+
+class TestDamage:
+    def test_lost_weights_of_a_parent_end_the_run_and_spend_nothing(self, tmp_path):
+        from lemonade.evaluate.inline import InlineEvaluator
+
+        start(tmp_path / "r")
+        before = Run.load(tmp_path / "r").spent.evaluations
+        for path in (tmp_path / "r" / "weights").iterdir():
+            path.write_bytes(b"junk")
+        with pytest.raises(LemonadeError, match="the weights cannot be read .*The run is intact.*lemonade resume"):
+            resume_search(tmp_path / "r", BudgetSettings(evaluations=40), evaluator=InlineEvaluator(digits_bench()))
+        assert Run.load(tmp_path / "r").spent.evaluations == before
+
+    def test_a_journal_without_an_evaluation_is_named_as_damaged(self, tmp_path):
+        start(tmp_path / "r")
+        path = tmp_path / "r" / "journal.jsonl"
+        lines = [line for line in path.read_text().splitlines(keepends=True) if '"id":"c0002","status"' not in line]
+        path.write_text("".join(lines))
+        with pytest.raises(LemonadeError, match="the journal is damaged; it lacks the evaluation of c0002"):
+            resume(tmp_path / "r", BudgetSettings(evaluations=40))
+
+    def test_other_code_is_noted(self, tmp_path, monkeypatch):
+        start(tmp_path / "r")
+        now = {"lemonade": "9.9", "commit": "x", "packages": {"torch": "9"}}
+        monkeypatch.setattr("lemonade.loop.environment", lambda: now)
+        events = []
+        resume(tmp_path / "r", BudgetSettings(evaluations=31), on_event=events.append)
+        notes = [one.message for one in events if one.kind == "start"]
+        assert notes == [
+            "note: lemonade, lemonade's code, torch changed since the run began; it goes on, but not as it would have"
+        ]
+
+
+def digits_bench():
+    import torch
+
+    from lemonade.config import DataSettings
+    from lemonade.data import load_dataset
+    from lemonade.evaluate.child import Bench
+    from lemonade.objectives import resolve
+
+    return Bench(load_dataset("digits", DataSettings()), {}, resolve(("error", "params"), 10)[:1], torch.device("cpu"))
 
 
 class TestHopeless:
@@ -310,6 +351,12 @@ class TestOutcome:
         text = (tmp_path / "r" / "config.yaml").read_text()
         assert "seed: 5" in text
         assert "density_floor: 0.05" in text
+
+
+def test_a_budget_too_small_for_a_start_network_is_said_at_once(tmp_path):
+    with pytest.raises(LemonadeError, match="one start network sees 27,600 training images, got a budget of 50"):
+        start(tmp_path / "r", evaluations=None, examples=50)
+    assert not (tmp_path / "r").exists()
 
 
 class TestPublicSide:

@@ -83,6 +83,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:
         _silence()
+    except OSError as error:
+        where = str(error.filename or "")
+        _fail(f"{where[:80] + ': ' if where else ''}{error.strerror or error}.", verbose)
     except Exception as error:  # the last wall before a person: whatever it is, they get a line and a way to say more
         text = " ".join(str(error).split()) or "no message"
         _fail(

@@ -70,8 +70,12 @@ def load_test(name: str, settings: DataSettings, cache: Path | None = None, prog
 def _source(name: str) -> Source:
     if name in SOURCES:
         return SOURCES[name]
-    path = Path(name).expanduser()
+    if not name:
+        raise LemonadeError(
+            "the data set has no name. Give a known name, a folder of images per class, or an .npz file."
+        )
     try:
+        path = Path(name).expanduser()
         if path.is_dir():
             return FolderSource()
         if path.is_file():
@@ -79,7 +83,9 @@ def _source(name: str) -> Source:
                 return NPZ
             raise LemonadeError(f"{name}: expected a folder of images per class or an .npz file, got another file.")
     except OSError as error:
-        raise LemonadeError(f"{name}: cannot be read ({error.strerror or error}).") from None
+        raise LemonadeError(f"{name[:80]}: cannot be read ({error.strerror or error}).") from None
+    except RuntimeError as error:  # ~somebody who does not exist
+        raise LemonadeError(f"{name}: {error}") from None
     if path.suffix.lower() == ".npz" or "/" in name or "\\" in name or name.startswith(("~", ".")):
         raise LemonadeError(f"{name}: there is no such file or folder (looked at {path.absolute()}).")
     raise unknown("dataset", name, SOURCES, "a folder of images per class, or an .npz file")

@@ -15,7 +15,7 @@ from torch import Tensor
 from lemonade.data import Dataset, calibration_batch
 from lemonade.objectives import Objective, readings
 from lemonade.training import Reading, Trained, read_error, train
-from lemonade.types import RESTARTED, UNWRITTEN, Evaluation, Job, Stage, Status
+from lemonade.types import RESTARTED, RUN_FAULT, Evaluation, Job, Stage, Status
 from morphisms import Exactness, build_module, initial_weights, load_weights, replay, save_weights
 from morphisms.inheritance import Child
 from morphisms.module import GraphModule
@@ -41,6 +41,10 @@ class Bench:
     device: torch.device
 
 
+class ParentLostError(Exception):
+    """The weights that a child was to start from cannot be read."""
+
+
 class DivergedError(Exception):
     """A loss or weight stopped being finite."""
 
@@ -64,12 +68,15 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
             save_weights(weights, Path(job.output))
         except (OSError, SafetensorError) as error:  # the child is well: that is the run's affair
             status, message = Status.FAILED, _one_line(error)
-            payload[UNWRITTEN] = message
+            payload[RUN_FAULT] = f"{job.output}: the weights cannot be written ({message})."
     except DivergedError as error:
         status, message = Status.DIVERGED, str(error)
+    except ParentLostError as error:
+        status, message = Status.FAILED, str(error)
+        payload[RUN_FAULT] = f"{message}."
     except (MemoryError, torch.OutOfMemoryError) as error:
         status, message = Status.OUT_OF_MEMORY, _one_line(error)
-    except Exception as error:  # whatever breaks in one child must not end the run
+    except (Exception, SystemExit) as error:  # whatever breaks in one child must not end the run
         status, message = Status.FAILED, _one_line(error)
     return Evaluation(
         id=job.candidate.id,
@@ -156,10 +163,13 @@ def _inherited(job: Job, bench: Bench) -> tuple[GraphModule | None, Child]:
     graph = job.candidate.graph
     if not job.inherit or job.parent_graph is None or job.parent_weights is None:
         return None, Child(graph, initial_weights(graph, job.candidate.seed), (), frozenset())
-    weights = load_weights(Path(job.parent_weights)).to(device=bench.device)
+    try:
+        weights = load_weights(Path(job.parent_weights)).to(device=bench.device)
+        parent = build_module(job.parent_graph, weights).eval()
+    except ValueError as error:  # missing, damaged, or another network's
+        raise ParentLostError(f"{job.parent_weights}: {error}") from None
     batch: Tensor = calibration_batch(bench.dataset)
-    child = replay(job.parent_graph, weights, job.candidate.morphisms, batch)
-    return build_module(job.parent_graph, weights).eval(), child
+    return parent, replay(job.parent_graph, weights, job.candidate.morphisms, batch)
 
 
 def _measured(module: GraphModule, bench: Bench, trained: Stage) -> dict[str, float]:

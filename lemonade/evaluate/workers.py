@@ -21,6 +21,8 @@ from lemonade.errors import LemonadeError
 from lemonade.types import Evaluation, Job, Status
 
 _READ_BYTES = 1 << 20
+MOST_STILLBORN = 3
+"""So many workers that ended before they were ready are no accident."""
 
 
 @dataclass(eq=False)
@@ -68,6 +70,7 @@ class WorkerEvaluator:
         self._threads = threads
         self._time_limit = math.inf if time_limit is None else time_limit
         self._setup: dict[str, Any] | None = None
+        self._stillborn = 0
         self._selector = selectors.DefaultSelector()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
         self._workers = [self._start() for _ in range(workers)]
@@ -127,8 +130,10 @@ class WorkerEvaluator:
                 worker.job = None
             late = worker.job is not None and time.monotonic() - worker.since > self._time_limit
             if late or worker.process.poll() is not None:
-                if not worker.ready:  # its successor would do no better
-                    raise LemonadeError(f"a worker process ended before its first job: {self._last_words()}")
+                if not worker.ready:
+                    self._stillborn += 1
+                if self._stillborn >= MOST_STILLBORN:  # its successor would do no better
+                    raise LemonadeError(f"worker processes end before their first job: {self._obituary(worker)}")
                 if worker.job is not None:
                     results.append(self._lost(worker, late))
                 self._selector.unregister(worker.output)
@@ -180,6 +185,7 @@ class WorkerEvaluator:
                 message = json.loads(line)
                 if "ready" in message:
                     worker.ready = True
+                    self._stillborn = 0
                 else:
                     worker.messages.append(message)
 

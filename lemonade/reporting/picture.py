@@ -66,7 +66,8 @@ def _draw(axes: Axes, run: Run, error: str, resource: str) -> None:
     # a log axis has no 0: a network without a single wrong image is drawn at half an image
     least = 0.5 / max(1, run.facts["validation"])
     axes.set_axisbelow(True)
-    if next(one.log for one in run.objectives if one.name == resource):
+    values = [values[resource] for values in [*others, *(member.values for member in front)]]
+    if next(one.log for one in run.objectives if one.name == resource) and min(values) > 0:
         axes.set_xscale("log")
     axes.set_yscale("log")
     axes.grid(True, which="major", color=PALE, linewidth=0.6)
@@ -142,6 +143,9 @@ def _note(run: Run) -> str:
     notes = []
     if len(run.objectives) > 2:
         notes.append("Members off the line are on the front for another objective.")
+    error = reading.error_name(run)
+    if error is not None and any(member.values[error] == 0 for member in run.front.members):
+        notes.append("An error of 0 is drawn at half an image.")
     if run.smoothed:
         notes.append("Ranked by the smoothed error: a dominated network may have a lower plain one.")
     return " ".join(notes)

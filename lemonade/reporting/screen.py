@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import sys
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.theme import Theme
@@ -38,6 +39,24 @@ def allow_any_encoding() -> None:
             reconfigure(errors="lemonade")
 
 
+class _Console(Console):
+    """A console whose reader may go away, or whose disk may fill: then it falls silent, and the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self._fall_silent()
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):  # else the interpreter would complain when it flushes at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def console(file: IO[str] | None = None, width: int | None = None, terminal: bool | None = None) -> Console:
     """A console that never guesses at highlights and keeps lines whole where no terminal cuts them.
 
@@ -48,7 +67,7 @@ def console(file: IO[str] | None = None, width: int | None = None, terminal: boo
     """
 
     def made(columns: int | None) -> Console:
-        return Console(
+        return _Console(
             file=file,
             width=columns,
             force_terminal=terminal,
@@ -58,5 +77,5 @@ def console(file: IO[str] | None = None, width: int | None = None, terminal: boo
         )
 
     usual = made(width)
-    wide = width is None and not usual.is_terminal and not os.environ.get("COLUMNS")
+    wide = width is None and (usual.width < 1 or not (usual.is_terminal or os.environ.get("COLUMNS")))
     return made(PLAIN_WIDTH) if wide else usual
