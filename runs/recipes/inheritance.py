@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ def draw(curves: dict[str, list[list[tuple[int, float]]]], dataset: str, path: P
         levels = [[max(v for x, v in points if x <= at) for at in grid] for points in runs]
         label = f"children {arm} (median of {len(runs)} seeds)"
         axes.plot(grid, np.median(levels, axis=0), color=COLOURS[arm], linewidth=2.2, label=label)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} M")
     axes.set(
         xlabel="training examples seen", ylabel="hypervolume (validation)", title=f"{dataset}: error, params, flops"
     )
@@ -68,6 +70,10 @@ def main() -> None:
             folder = arguments.runs / f"{arm.replace(' ', '-')}-{seed}"
             run = finished_run(folder, seed, inherit, arguments.dataset, arguments.examples)
             curves[arm].append(curve(run))
+            kept = arguments.out / folder.name
+            kept.mkdir(parents=True, exist_ok=True)
+            for name in ("config.yaml", "environment.json"):
+                shutil.copy(folder / name, kept / name)
             rows += [(arm, seed, examples, f"{volume:.4f}") for examples, volume in curve(run)]
             print(f"{arm}, seed {seed}: hypervolume {run.front.hypervolume:.4f}, {len(run.evaluations)} children")
     arguments.out.mkdir(parents=True, exist_ok=True)
