@@ -72,6 +72,7 @@ def main() -> None:
             curves[arm].append(curve(run))
             kept = arguments.out / folder.name
             kept.mkdir(parents=True, exist_ok=True)
+            run.front.to_csv(kept / "front.csv")
             for name in ("config.yaml", "environment.json"):
                 shutil.copy(folder / name, kept / name)
             rows += [(arm, seed, examples, f"{volume:.4f}") for examples, volume in curve(run)]
