@@ -150,7 +150,8 @@ class Loop:
         front = self.search.front.ids
         self.store.generation(number, front, volume, self.tracker.spent(self.store.seconds))
         self.store.sync()
-        self.store.keep_only(self.search.live() | set(front))
+        if self.assembly.config.keep == "front":
+            self.store.keep_only(self.search.live() | set(front))
         self._tell("generation")
 
     def _measure(self) -> None:

@@ -250,6 +250,10 @@ class TestOutcome:
         late = {name for name, one in run.evaluations.items() if run.candidates[name].generation == 7}
         assert {one.id for one in run.front} <= kept <= {one.id for one in run.front} | late
 
+    def test_all_weights_are_kept_if_so_wished(self, tmp_path):
+        run = start(tmp_path / "r", keep="all")
+        assert len(list((tmp_path / "r" / "weights").glob("*.safetensors"))) == len(run.evaluations)
+
     def test_limits_hold_on_the_front(self, tmp_path):
         run = start(tmp_path / "r", limits={"params": 5000.0})
         assert max(one.values["params"] for one in run.front) <= 5000

@@ -1,7 +1,8 @@
-"""Does inheriting weights pay? The same search with and without, `python runs/recipes/inheritance.py --out FOLDER`.
+"""Does inheriting weights pay? The same search with and without.
 
-Everything else is equal: space, seeds, training examples a child, budget in examples. Runs that exist are resumed.
-It writes `inheritance.csv` (hypervolume after each generation against training examples) and `inheritance.png`.
+``python runs/recipes/inheritance/with_and_without.py --out FOLDER``: everything else is equal, space, seeds, training
+examples a child, budget in examples. Runs that exist are resumed. It writes `inheritance.csv` (hypervolume after each
+generation against training examples) and `inheritance.png`.
 """
 
 from __future__ import annotations
