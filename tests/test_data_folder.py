@@ -149,7 +149,7 @@ def test_hidden_and_other_files_are_counted_and_extensions_have_no_case(tmp_path
     (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
     data = load_dataset(str(tmp_path), SETTINGS)
     assert len(data.train) + len(data.validation) + data.test_images == 16
-    assert data.notes[:2] == ("2 hidden files skipped", "1 file that is no image of a class skipped")
+    assert data.notes[:2] == ("2 hidden files skipped", "1 file that is no image of a class skipped (1 .txt)")
 
 
 def test_unreadable_images_are_named_or_skipped(tmp_path: Path) -> None:

@@ -154,9 +154,10 @@ def _notes(listing: Listing, parts: Mapping[str, Sequence[Image]]) -> list[str]:
     notes = []
     if listing.hidden:
         notes.append(f"{listing.hidden:,} hidden file{'s' if listing.hidden > 1 else ''} skipped")
-    if listing.other:
-        plural = "s that are no images" if listing.other > 1 else " that is no image"
-        notes.append(f"{listing.other:,} file{plural} of a class skipped")
+    if count := listing.other.total():
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in listing.other.most_common(5))
+        plural = "s that are no images" if count > 1 else " that is no image"
+        notes.append(f"{count:,} file{plural} of a class skipped ({kinds})")
     if listing.ignored:
         notes.append(f"folders beside train/ ignored: {', '.join(listing.ignored)}")
     given = len(listing.parts.get("val", ()))

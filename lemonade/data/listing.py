@@ -7,6 +7,7 @@ Understood are ``DIR/<class>/...`` and ``DIR/train/<class>/...`` with optional `
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ class Listing:
     parts: dict[str, list[Image]] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     hidden: int = 0
-    other: int = 0
+    other: Counter[str] = field(default_factory=Counter)  # by what their names end in
 
 
 def list_folder(name: str) -> Listing:
@@ -104,7 +105,7 @@ def _list_classes(root: Path, folder: Path, listing: Listing) -> Iterator[Image]
                 if _is_hidden(file):
                     listing.hidden += 1
                 elif not file.lower().endswith(EXTENSIONS) or _is_special(f"{place}/{file}"):
-                    listing.other += 1
+                    listing.other[os.path.splitext(file)[1].lower() or "no ending"] += 1  # noqa: PTH122
                 else:
                     paths.append(f"{prefix}{place[len(start) :]}/{file}".replace(os.sep, "/"))
         yield from (Image(path, label) for path in sorted(paths))
