@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lemonade.errors import LemonadeError
-from lemonade.settings_text import expected, parse_yaml, read_yaml
+from lemonade.settings_text import expected, read_yaml
 
 DEFAULT_SECONDS = 600.0
 
@@ -219,12 +219,6 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
         if value is not None:
             lines.pop(dotted, None)  # what is wrong with it then is not the file's fault
             _put(tree, dotted, value)
-    return _checked(tree, lines, source)
-
-
-def load_config(text: str, source: str) -> Config:
-    """Read a config from YAML text, as stored in a run folder; errors name `source` and the line."""
-    tree, lines = parse_yaml(text, source)
     return _checked(tree, lines, source)
 
 

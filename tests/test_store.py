@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from run_folders import CONFIG, FACTS, Report, candidate, evaluation, generation, small_run, trained
 
-from lemonade.config import BudgetSettings, load_config
+from lemonade.config import BudgetSettings, make_config
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import Journal, read_journal
@@ -64,7 +64,7 @@ def test_layout_and_order_of_a_run(tmp_path: Path) -> None:
     ]
     assert all(list(line)[:4] == ["v", "t", "s", "type"] and line["v"] == 1 for line in written)
     assert [line["s"] for line in written] == sorted(line["s"] for line in written)
-    assert load_config((folder / "config.yaml").read_text(), "config.yaml") == CONFIG
+    assert make_config(folder / "config.yaml") == CONFIG
     assert json.loads((folder / "environment.json").read_text()) == written[0]["environment"]
     assert (folder / "front.csv").read_text().splitlines()[0] == (
         "id,parent,generation,operators,error,error_smoothed,params,flops"
@@ -189,7 +189,7 @@ def test_resume_adds_up_seconds_and_takes_new_totals(tmp_path: Path) -> None:
     assert after.spent.evaluations == 5
     assert before.spent.seconds == 100
     assert 100 <= after.spent.seconds < 200
-    assert load_config((folder / "config.yaml").read_text(), "").budget.evaluations == 500
+    assert make_config(folder / "config.yaml").budget.evaluations == 500
     assert [line.split(",")[0] for line in (folder / "front.csv").read_text().splitlines()] == ["id", "c0000", "c0004"]
 
 
