@@ -177,6 +177,10 @@ class Assembly:
             vector=lambda candidate, evaluation: vector(
                 {**candidate.costs, **evaluation.values}, self.objectives, self.smoothed
             ),
+            shown=lambda candidate, evaluation: vector(
+                {**candidate.costs, **evaluation.values}, self.objectives, False
+            ),
+            axes={one.name: one.axis for one in self.objectives},
             seed=config.seed,
             child_examples=self.child_examples,
             initial_examples=self.initial_examples,

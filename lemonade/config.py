@@ -73,6 +73,7 @@ class DataSettings(Settings):
     image_size: int | None = Field(None, ge=4, le=512, description="side in pixels; default: the median, at most 64")
     validation_share: Share = 0.2
     validation_most: int = Field(10_000, gt=0, description="validation images at most")
+    train_most: Count | None = Field(None, gt=0, description="training images at most, for quick trials; default: all")
     test_share: Share = 0.2
     split_seed: int = Field(0, ge=0)
     flip: bool | None = Field(None, description="horizontal flips; default: only for sets known to allow them")
@@ -87,6 +88,11 @@ class SearchSettings(Settings):
     operators: tuple[str, ...] | None = Field(None, min_length=1, description="names of operators to use; default: all")
     operators_most: int = Field(3, ge=1, le=20, description="a child gets one to this many operators")
     sampling: Literal["density", "uniform"] = Field("density", description="how parents and children are drawn")
+    accept: Literal["gain", "density"] = Field("gain", description="how children are accepted")
+    explore_share: float = Field(0.25, ge=0, le=1, description="share of the children drawn by density all the same")
+    stop_chance: float = Field(
+        0.05, ge=0, lt=1, description="a child less likely than this to reach the front is stopped early; 0: none is"
+    )
     density_of: Literal["population", "proposals"] = Field(
         "population", description="what the density that accepts children is fitted to"
     )

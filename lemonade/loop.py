@@ -239,7 +239,7 @@ class Loop:
             evaluation = replace(evaluation, values=values, payload=payload)
         self._count(candidate, self.store.record(evaluation))
         self._tell("evaluated")
-        self.failures = 0 if evaluation.status in (Status.OK, Status.REJECTED) else self.failures + 1
+        self.failures = 0 if evaluation.status in (Status.OK, Status.STOPPED, Status.REJECTED) else self.failures + 1
         if self.failures >= MOST_FAILURES:
             raise LemonadeError(
                 f"the last {MOST_FAILURES} children all failed; the last one: {evaluation.message}. Put that right and "

@@ -48,6 +48,7 @@ class Tracker:
         self.generation = 0
         self.trained = 0
         self.failed = 0
+        self.stopped = 0
         self.proposed = 0
         self.evaluations = 0
         self.examples = 0
@@ -62,6 +63,8 @@ class Tracker:
         if evaluation.status is Status.OK:
             self.trained += 1
             self.values[candidate.id] = {**candidate.costs, **evaluation.values}
+        elif evaluation.status is Status.STOPPED:
+            self.stopped += 1
         else:
             self.failed += 1
 

@@ -6,7 +6,7 @@ process or to another machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -16,6 +16,8 @@ from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
 RESTARTED = "restarted"
 """Key of an evaluation's payload: whether what a child inherited was lost, and it was trained from fresh weights."""
+EARLY_LOSS = "early loss"
+"""Key of an evaluation's payload: the training loss at which a child was stopped."""
 RUN_FAULT = "run fault"
 """Key of an evaluation's payload: what of the run folder failed (parent's weights lost, own ones not to be written),
 although the child is well."""
@@ -25,11 +27,33 @@ class Status(StrEnum):
     """How the evaluation of a candidate ended."""
 
     OK = "ok"
+    STOPPED = "stopped early"  # it did not pass its hurdle: paid for, without weights or values
     FAILED = "failed"
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
     DIVERGED = "diverged"
     REJECTED = "rejected"  # a measured objective (latency) lies beyond its limit: recorded, never trained
+
+
+@dataclass(frozen=True)
+class Hurdle:
+    """A training whose loss stands too high by then is hopeless, and ends there.
+
+    Attributes:
+        share: Of the training (distillation not counted) after which it is looked at.
+        loss: The most that the mean training loss over the second half of that share may be.
+    """
+
+    share: float
+    loss: float
+
+    def reading(self, curve: Sequence[tuple[int, float]], planned: int) -> float | None:
+        """The loss that counts, from a curve of (examples seen, mean loss since the point before); None before then."""
+        end = self.share * planned
+        if not curve or curve[-1][0] < end:
+            return None
+        losses = [loss for examples, loss in curve if end / 2 < examples <= end]
+        return sum(losses) / len(losses) if losses else None
 
 
 @dataclass(frozen=True)
@@ -47,6 +71,7 @@ class Candidate:
         examples: Training images it may see, distillation included.
         seed: Derived from the run's seed and the id; everything random about its evaluation follows from it.
         origin: How a start network came about, in words; empty for children.
+        hurdle: What its training has to pass to be brought to its end; None for nothing.
     """
 
     id: str
@@ -59,6 +84,7 @@ class Candidate:
     examples: int
     seed: int
     origin: str = ""
+    hurdle: Hurdle | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object without the graph, which is stored by its hash; `from_json` reads it."""
@@ -72,13 +98,15 @@ class Candidate:
             "examples": self.examples,
             "seed": self.seed,
             "origin": self.origin,
+            "hurdle": asdict(self.hurdle) if self.hurdle is not None else None,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], graph: NetworkGraph) -> Candidate:
         """Read what `to_json` wrote."""
         morphisms = tuple(Morphism.from_json(record) for record in data["morphisms"])
-        return cls(**{**data, "morphisms": morphisms, "graph": graph})
+        hurdle = Hurdle(**data["hurdle"]) if data.get("hurdle") else None
+        return cls(**{**data, "morphisms": morphisms, "graph": graph, "hurdle": hurdle})
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def test_a_weight_that_ends_infinite_counts_as_diverged() -> None:
 
 def test_stop_ends_the_training_early() -> None:
     answers = iter([False, True])
-    trained = train(network(), toy(), SETTINGS, examples=32_000, seed=1, device="cpu", stop=lambda: next(answers))
+    trained = train(network(), toy(), SETTINGS, examples=32_000, seed=1, device="cpu", stop=lambda curve: next(answers))
     assert trained.stopped
     assert len(trained.curve) == 2
 

@@ -18,6 +18,7 @@ from lemonade.data.splits import (
     Integers,
     check_counts,
     hash_splits,
+    limit_train,
     order_validation,
     split_test,
     split_validation,
@@ -180,10 +181,10 @@ def _split(name: str, arrays: Arrays, settings: DataSettings) -> Dataset:
         test, pool = split_test(labels, settings)
     if arrays.validation is None:
         chosen, rest = split_validation(name, labels[pool], settings)
-        train, validation = _take(arrays.split, pool[rest]), _take(arrays.split, pool[chosen])
+        pool, validation = pool[rest], _take(arrays.split, pool[chosen])
     else:
-        train = _take(arrays.split, pool)
         validation = _take(arrays.validation, order_validation(name, arrays.validation.labels.numpy(), settings))
+    train = _take(arrays.split, pool[limit_train(name, labels[pool], settings)])
     notes = list(arrays.notes)
     if arrays.validation is not None and len(validation) < len(arrays.validation):
         notes.append(f"validation: {len(validation):,} of the {len(arrays.validation):,} images given")

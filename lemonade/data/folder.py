@@ -21,6 +21,7 @@ from lemonade.data.splits import (
     Integers,
     check_counts,
     hash_splits,
+    limit_train,
     order_validation,
     split_test,
     split_validation,
@@ -98,10 +99,11 @@ def _split(name: str, listing: Listing, settings: DataSettings) -> dict[str, lis
     if "val" in given:
         check_counts(name, listing.classes, _labels(given["val"]), ["validation"])
         order = order_validation(name, _labels(given["val"]), settings)
-        parts["train"], parts["val"] = pool, [given["val"][i] for i in order]
+        parts["val"] = [given["val"][i] for i in order]
     else:
         chosen, rest = split_validation(name, _labels(pool), settings)
-        parts["train"], parts["val"] = [pool[i] for i in rest], [pool[i] for i in chosen]
+        pool, parts["val"] = [pool[i] for i in rest], [pool[i] for i in chosen]
+    parts["train"] = [pool[i] for i in limit_train(name, _labels(pool), settings)]
     return parts
 
 

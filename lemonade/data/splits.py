@@ -16,7 +16,7 @@ from lemonade.errors import LemonadeError
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 # Second part of the seeds, so that the splits are drawn independently of each other.
-_TEST, _VALIDATION = 0, 1
+_TEST, _VALIDATION, _TRAIN = 0, 1, 2
 
 
 def check_counts(where: str, classes: Sequence[str], labels: Integers, parts: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ def split_validation(where: str, labels: Integers, settings: DataSettings) -> tu
         LemonadeError: if `validation_most` is less than the number of classes.
     """
     total = math.floor(len(labels) * settings.validation_share + 1e-9)
-    _check_cap(where, labels, settings)
+    _check_cap(where, labels, "validation_most", settings.validation_most, "validation")
     return _draw(labels, min(total, settings.validation_most), 1, (settings.split_seed, _VALIDATION))
 
 
@@ -86,9 +86,27 @@ def order_validation(where: str, labels: Integers, settings: DataSettings) -> In
     Raises:
         LemonadeError: if `validation_most` is less than the number of classes.
     """
-    _check_cap(where, labels, settings)
+    _check_cap(where, labels, "validation_most", settings.validation_most, "validation")
     total = min(len(labels), settings.validation_most)
     return _draw(labels, total, 0, (settings.split_seed, _VALIDATION))[0]
+
+
+def limit_train(where: str, labels: Integers, settings: DataSettings) -> Integers:
+    """Positions, ascending, of the training images to use: all, or a stratified draw of `train_most`.
+
+    Args:
+        where: What the error begins with.
+        labels: (N,) of the images left for training.
+        settings: Cap and seed.
+
+    Raises:
+        LemonadeError: if `train_most` is less than the number of classes.
+    """
+    most = settings.train_most
+    if most is None or most >= len(labels):
+        return np.arange(len(labels))
+    _check_cap(where, labels, "train_most", most, "training")
+    return np.sort(_draw(labels, most, 0, (settings.split_seed, _TRAIN))[0])
 
 
 def hash_splits(splits: Mapping[str, Iterable[bytes]]) -> str:
@@ -131,12 +149,12 @@ def _allocate(counts: Integers, total: int, reserve: int) -> Integers:
     return given
 
 
-def _check_cap(where: str, labels: Integers, settings: DataSettings) -> None:
+def _check_cap(where: str, labels: Integers, setting: str, most: int, kind: str) -> None:
     classes = len(np.bincount(labels))
-    if settings.validation_most < classes:
+    if most < classes:
         raise LemonadeError(
-            f"{where}: data.validation_most is {settings.validation_most}, but each of the {classes} classes needs "
-            f"a validation image. Set it to at least {classes}."
+            f"{where}: data.{setting} is {most}, but each of the {classes} classes needs a {kind} image. Set it to at "
+            f"least {classes}."
         )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from lemonade.data import Dataset, calibration_batch
 from lemonade.objectives import Objective, readings
 from lemonade.training import Reading, Trained, read_error, train
-from lemonade.types import RESTARTED, RUN_FAULT, Evaluation, Job, Stage, Status
+from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Evaluation, Hurdle, Job, Stage, Status
 from morphisms import Exactness, build_module, initial_weights, load_weights, replay, save_weights
 from morphisms.inheritance import Child
 from morphisms.module import GraphModule
@@ -45,6 +45,10 @@ class ParentLostError(Exception):
     """The weights that a child was to start from cannot be read."""
 
 
+class StoppedError(Exception):
+    """A child did not pass its hurdle."""
+
+
 class DivergedError(Exception):
     """A loss or weight stopped being finite."""
 
@@ -69,6 +73,8 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
         except (OSError, SafetensorError) as error:  # the child is well: that is the run's affair
             status, message = Status.FAILED, _one_line(error)
             payload[RUN_FAULT] = f"{job.output}: the weights cannot be written ({message})."
+    except StoppedError as error:
+        status, message = Status.STOPPED, str(error)
     except DivergedError as error:
         status, message = Status.DIVERGED, str(error)
     except ParentLostError as error:
@@ -112,10 +118,30 @@ def _trained(
                 module = build_module(candidate.graph, seed=candidate.seed)
                 payload[RESTARTED] = True
     began = time.perf_counter()
-    result = train(module, bench.dataset, settings, examples=left, seed=candidate.seed + 1, device=bench.device)
+    result = train(
+        module,
+        bench.dataset,
+        settings,
+        examples=left,
+        seed=candidate.seed + 1,
+        device=bench.device,
+        stop=lambda curve: _is_hopeless(curve, left, candidate.hurdle),
+    )
+    if result.stopped:
+        assert candidate.hurdle is not None
+        stages["trained"] = _stage(Reading(1.0, 1.0, 0), result.examples, began)
+        payload[EARLY_LOSS] = candidate.hurdle.reading(result.curve, left)
+        raise StoppedError(
+            f"loss {payload[EARLY_LOSS]:.3f} after {result.examples:,} examples, expected {candidate.hurdle.loss:.3f}"
+        )
     stages["trained"] = _after(result, module, bench, None, began)
     _check(result, "while training")
     return module, result.curve
+
+
+def _is_hopeless(curve: Sequence[tuple[int, float]], planned: int, hurdle: Hurdle | None) -> bool:
+    loss = hurdle.reading(curve, planned) if hurdle is not None else None
+    return loss is not None and hurdle is not None and loss > hurdle.loss
 
 
 def _distil(

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from lemonade.config import SearchSettings
-from lemonade.front import Front
+from lemonade.front import Axis, Front
 from lemonade.spaces import Space
 from lemonade.types import Candidate, Evaluation
 from morphisms import NetworkGraph
@@ -27,6 +27,8 @@ class Setting:
         floors: Smallest cost of interest by name: where the hypervolume's box begins. Networks below gain nothing
             there, and inverse densities would draw ever more of them (LEMONADE has a lower bound on size as well).
         vector: Objective values that decide dominance, all minimised, from a candidate's costs and evaluation.
+        shown: The same values as people see them: plain where smoothed ones decide.
+        axes: Sides of the hypervolume's box by objective.
         seed: The run's.
         child_examples: Training images a child may see.
         initial_examples: Training images an initial network may see.
@@ -38,6 +40,8 @@ class Setting:
     limits: Mapping[str, float]
     floors: Mapping[str, float]
     vector: Callable[[Candidate, Evaluation], tuple[float, ...]]
+    shown: Callable[[Candidate, Evaluation], tuple[float, ...]]
+    axes: Mapping[str, Axis]
     seed: int
     child_examples: int
     initial_examples: int

@@ -17,6 +17,7 @@ from lemonade.density import inverse_density_weights
 from lemonade.errors import LemonadeError
 from lemonade.front import Front
 from lemonade.methods.base import GenerationReport, Setting
+from lemonade.methods.forecast import Features, Forecast
 from lemonade.spaces import Start
 from lemonade.types import Candidate, Evaluation, Status
 from morphisms import OPERATORS, Morphism, NetworkGraph, Site
@@ -48,6 +49,7 @@ class Lemonade:
         self._known: dict[str, Candidate] = {}
         self._keys: set[str] = set()
         self._lineage_examples: dict[str, int] = {}
+        self._forecast = Forecast(setting)
         self._waiting: list[Candidate] = []
         self._generation = 0
         self._exhausted = False
@@ -83,8 +85,9 @@ class Lemonade:
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Add the generation's results to the front."""
         for evaluation in evaluations:
+            candidate = self._known[evaluation.id]
+            self._forecast.told(candidate, evaluation, self._features(candidate) if candidate.parent else None)
             if evaluation.status is Status.OK:
-                candidate = self._known[evaluation.id]
                 self._front.add(candidate.id, self.setting.vector(candidate, evaluation))
         self._waiting = []
         self._generation += 1
@@ -160,6 +163,11 @@ class Lemonade:
         first = len(self._known)
         return [self._candidate(proposals[position], first + k) for k, position in enumerate(chosen)]
 
+    def _features(self, child: Candidate | _Proposal) -> Features:
+        parent = child.parent if isinstance(child, _Proposal) else self._known[child.parent or ""]
+        before = self._lineage_examples[parent.id] if self.setting.search.inherit else 0
+        return self._forecast.features(child.graph, child.costs, child.morphisms, parent, before)
+
     def _proposals(self, population: list[Candidate], rng: np.random.Generator) -> list[_Proposal]:
         """`proposals` children of parents drawn by Eq. 1, without duplicates and those beyond a limit."""
         search, points = self.setting.search, _points(population)
@@ -194,14 +202,23 @@ class Lemonade:
         return _Proposal(graph, space.key(graph), parent, morphisms, dict(self.setting.costs(graph)))
 
     def _accepted(self, proposals: list[_Proposal], population: list[Candidate], rng: np.random.Generator) -> list[int]:
-        """Positions of `children` proposals drawn by Eq. 2 without replacement; all if there are no more."""
+        """Positions of `children` proposals drawn by Eq. 2 without replacement; all if there are no more.
+
+        Once there is something to learn from, most are not drawn but taken by the gain they promise.
+        """
         search = self.setting.search
         if len(proposals) <= search.children:
             chosen = list(range(len(proposals)))
         else:
+            ranks = search.accept == "gain" and self._forecast.ready
+            drawn = round(search.children * search.explore_share) if ranks else search.children
             at = _points(proposals)
             weights = self._weights(_points(population) if search.density_of == "population" else at, at)
-            chosen = sorted(rng.choice(len(proposals), size=search.children, replace=False, p=weights).tolist())
+            chosen = rng.choice(len(proposals), size=drawn, replace=False, p=weights).tolist()
+            if ranks:
+                features, costs = [self._features(one) for one in proposals], [one.costs for one in proposals]
+                chosen = self._forecast.ranked(features, costs, self._front.ids, search.children, chosen)
+            chosen.sort()
         for position in chosen:
             self.report.count(proposals[position].operators, "accepted")
         return chosen
@@ -222,6 +239,7 @@ class Lemonade:
             costs=proposal.costs,
             examples=self.setting.child_examples,
             seed=self.setting.candidate_seed(number),
+            hurdle=self._forecast.hurdle(self._features(proposal), proposal.costs, self._front.ids),
         )
 
 

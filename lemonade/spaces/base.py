@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +38,10 @@ class Space(Protocol):
 
     def random(self, rng: np.random.Generator) -> NetworkGraph:
         """A network drawn without a parent: a start network and 0 to 12 operators."""
+        ...
+
+    def features(self, graph: NetworkGraph) -> Sequence[float]:
+        """Numbers, always as many, that tell networks apart beyond their costs: what a forecast may learn from."""
         ...
 
     def key(self, graph: NetworkGraph) -> str:

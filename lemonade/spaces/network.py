@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from lemonade.spaces.base import Start
 from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, graph_hash
+from morphisms.ops import OPS
 
 WIDTHS = (2, 4, 8, 16)
 """Channels of the first block of the start networks. The paper's start at about 15,000 parameters (recalled); a search
@@ -59,6 +62,11 @@ class NetworkSpace:
     def key(self, graph: NetworkGraph) -> str:
         """The graph's name-free hash."""
         return graph_hash(graph)
+
+    def features(self, graph: NetworkGraph) -> list[float]:
+        """Logarithms of how many nodes of each operation there are."""
+        counts = Counter(node.op for node in graph.nodes)
+        return [math.log1p(counts[op]) for op in OPS]
 
     def _rewritten(
         self, graph: NetworkGraph, steps: int, rng: np.random.Generator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,7 +52,7 @@ def train(
     teacher: nn.Module | None = None,
     trainable: Collection[str] | None = None,
     rate: float | None = None,
-    stop: Callable[[], bool] | None = None,
+    stop: Callable[[Sequence[tuple[int, float]]], bool] | None = None,
 ) -> Trained:
     """Train a module in place on the training split, from the weights it has.
 
@@ -70,7 +70,7 @@ def train(
         trainable: Node or parameter names; only parameters of that name or below it are trained. The modules of all
             others run in eval mode: their statistics stay too, so what is frozen computes what it did in the parent.
         rate: Peak learning rate at a batch of 50, in place of the settings'.
-        stop: Asked about thirty times; a true answer ends the training.
+        stop: Given the curve so far, about thirty times; a true answer ends the training.
 
     Raises:
         ValueError: if `trainable` leaves nothing to train.
@@ -122,7 +122,7 @@ def _run(
     rates: list[float],
     settings: TrainingSettings,
     engine: Engine,
-    stop: Callable[[], bool] | None,
+    stop: Callable[[Sequence[tuple[int, float]]], bool] | None,
 ) -> tuple[list[tuple[int, float]], bool, bool]:
     """All steps; returns the curve, whether the loss stopped being finite, and whether `stop` said so."""
     optimiser = Optimiser(
@@ -142,7 +142,7 @@ def _run(
             curve.append((step * engine.batch_size, mean))
             if not math.isfinite(mean):
                 return curve, True, False
-            if stop is not None and step < len(rates) and stop():
+            if stop is not None and step < len(rates) and stop(curve):
                 return curve, False, True
             total.zero_()
             looked = step

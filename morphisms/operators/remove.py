@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from morphisms.weights import Weights
 
-RIDGE = 1e-3
-"""Weight of the ridge, in samples for each channel: it steadies a fit of many channels to few pixels, and no other."""
 _LAYERS = ("conv", "grouped_conv", "depthwise")
 
 
@@ -57,17 +55,25 @@ class RemoveLayer(Operator):
         return Rewrite(site, graph, graph.bypassing(chain[0], chain[-1]), {"last": chain[-1]})
 
     def carry(self, rewrite: Rewrite, weights: Weights, rng: np.random.Generator, batch: Tensor | None) -> Weights:
+        import torch
+
+        from morphisms.calibration import eval_pass
+        from morphisms.repair import linear_fit, repaired
         from morphisms.weights import carried
 
         graph, last = rewrite.parent, rewrite.changes["last"]
         new: dict[str, Tensor] = {}
         if _foldable(graph, last):
-            fold = _linear_fit(graph, weights, graph[rewrite.site.nodes[0]].inputs[0], last, batch)
+            source = graph[rewrite.site.nodes[0]].inputs[0]
+            if batch is None:  # channels are passed on by position
+                like = weights.example
+                matrix = torch.eye(graph.shape(last)[0], graph.shape(source)[0]).to(like)
+                shift = torch.zeros(len(matrix)).to(like)
+            else:
+                values = eval_pass(graph, weights, batch, {source, last})
+                matrix, shift = linear_fit(values[source], values[last])
             for reader, _ in channel_readers(graph, last):
-                weight = weights[f"{reader}.weight"]
-                by_channel = weight.reshape(weight.shape[0], fold.shape[0], -1)
-                folded = (by_channel.transpose(1, 2) @ fold).transpose(1, 2)
-                new[f"{reader}.weight"] = folded.reshape(weight.shape[0], -1, *weight.shape[2:]).contiguous()
+                new |= repaired(reader, weights, matrix, shift)
         return carried(rewrite.child, weights, {}, rng, new)
 
     def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
@@ -86,23 +92,3 @@ def _foldable(graph: NetworkGraph, last: str) -> bool:
         if any(OPS[graph[step].op].tensors(graph[step].attrs, graph.input_shapes(graph[step])) for step in way):
             return False
     return bool(readers)
-
-
-def _linear_fit(graph: NetworkGraph, weights: Weights, source: str, last: str, batch: Tensor | None) -> Tensor:
-    """The matrix (channels of `last`, channels of `source`) that best predicts `last` pixel by pixel from `source`.
-
-    Least squares with a little ridge, without intercept: a constant is made up for by the readers' batch norm. Without
-    a batch, channels are passed on by position.
-    """
-    import torch
-
-    from morphisms.calibration import eval_pass
-
-    if batch is None:
-        return torch.eye(graph.shape(last)[0], graph.shape(source)[0]).to(weights.example)
-    values = eval_pass(graph, weights, batch, {source, last})
-    x, y = (values[name].cpu().double().transpose(0, 1).flatten(1) for name in (source, last))
-    gram = x @ x.T
-    gram = gram + torch.eye(len(gram)).to(gram) * (RIDGE * gram.trace() / x.shape[1] + 1e-12)
-    fit: Tensor = torch.linalg.solve(gram, x @ y.T)
-    return fit.T.to(weights.example)

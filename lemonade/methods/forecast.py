@@ -1,0 +1,207 @@
+"""What a run can tell of a child before it is trained, from the children it has paid for.
+
+A model predicts a child's error from its costs, its parent's error, the training that its weights have behind them,
+its operators and what the space tells of its graph. Proposals are ranked by the gain in hypervolume to expect from
+that. A second model, which sees the training loss as well, says how high the loss of a child may still stand when part
+of its training is over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lemonade.methods.base import Setting
+from lemonade.methods.gain import Coverage, Shown, log_errors
+from lemonade.methods.regression import LEAST_ROWS, CurveModel, ErrorModel, Scales, tuned, tuning_size
+from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Hurdle, Status
+from morphisms import OPERATORS, Morphism, NetworkGraph
+
+LEAST_CURVES = 40
+"""Training curves to learn from before a child may be stopped early."""
+STOP_SHARE = 0.3
+"""Share of its training after which a child is judged. The log error of digits children is then known to .14 inherited
+and .13 fresh (root mean square), before it to .25 and .22, after a half of it to .09."""
+_PROBABILITIES = (np.arange(15) + 0.5) / 15
+"""Quantiles of a predicted error at which the gain is taken."""
+
+Features = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A trained network: the error that decides, the one that people see, its cheap objectives."""
+
+    deciding: float
+    shown: float
+    costs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class _Row:
+    features: Features
+    log_error: float  # NaN if it was stopped early
+    log_loss: float | None  # at `STOP_SHARE`
+
+
+class Forecast:
+    """Learns from each child told, and ranks proposals. All it says follows from what it was told.
+
+    Other expensive objectives than the error are left out of a ranking, and where there are any no child is stopped.
+
+    Args:
+        setting: The method's.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._known: dict[str, Known] = {}
+        self._rows: list[_Row] = []
+        self._scales: tuple[int, Scales] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is enough to learn from."""
+        return len(self._finished()) >= LEAST_ROWS
+
+    def features(
+        self,
+        graph: NetworkGraph,
+        costs: Mapping[str, float],
+        morphisms: Sequence[Morphism],
+        parent: Candidate,
+        lineage_examples: int,
+    ) -> Features:
+        """What the models see of a child before it is trained.
+
+        Args:
+            graph: The child.
+            costs: Its cheap objectives.
+            morphisms: How it comes about.
+            parent: A network told before.
+            lineage_examples: Training images that its weights have seen already.
+        """
+        sizes = np.log10(np.maximum(list(costs.values()), 1))
+        growth = sizes - np.log10(np.maximum(list(parent.costs.values()), 1))
+        used = [morphism.operator for morphism in morphisms]
+        return (
+            *sizes.tolist(),
+            *growth.tolist(),
+            float(log_errors(self._known[parent.id].deciding)),
+            float(np.log10(1 + lineage_examples)),
+            *(float(used.count(name)) for name in OPERATORS),
+            *self._setting.space.features(graph),
+        )
+
+    def told(self, candidate: Candidate, evaluation: Evaluation, features: Features | None) -> None:
+        """Learn from a result; `features` is None for a start network, which has no parent to predict it from."""
+        log_error = math.nan
+        if evaluation.status is Status.OK:
+            deciding = self._setting.vector(candidate, evaluation)[0]
+            shown = self._setting.shown(candidate, evaluation)[0]
+            self._known[candidate.id] = Known(deciding, shown, candidate.costs)
+            log_error = float(log_errors(deciding))
+        elif evaluation.status is not Status.STOPPED:
+            return
+        if features is not None:
+            self._rows.append(_Row(features, log_error, _log_loss(evaluation)))
+
+    def ranked(
+        self,
+        features: Sequence[Features],
+        costs: Sequence[Mapping[str, float]],
+        front: Sequence[str],
+        count: int,
+        taken: Sequence[int] = (),
+    ) -> list[int]:
+        """Positions of the `count` proposals that together promise the largest gain, best first.
+
+        Each is chosen as if those before had turned out as predicted.
+
+        Args:
+            features: What the model sees of each proposal.
+            costs: The proposals' cheap objectives.
+            front: Ids of the members.
+            count: How many to choose, those `taken` included.
+            taken: Positions chosen beforehand, which come first.
+        """
+        from scipy.special import ndtri
+
+        axes = self._setting.axes
+        shown = self._shown()
+        coverage = Coverage(axes["error"], [axes[name] for name in costs[0]])
+        for name in front:
+            member = self._known[name]
+            coverage.add(float(shown(member.deciding)), list(member.costs.values()))
+        mean, deviation = self._model().predict(features)
+        errors = shown(np.exp(mean[:, None] + deviation[:, None] * ndtri(_PROBABILITIES)[None, :]))
+        middle, points = shown(np.exp(mean)), np.array([list(one.values()) for one in costs], dtype=np.float64)
+        chosen: list[int] = []
+        while len(chosen) < count:
+            if len(chosen) < len(taken):
+                position = taken[len(chosen)]
+            else:
+                gains: NDArray[np.float64] = coverage.gains(errors, points)
+                gains[chosen] = -1
+                position = int(gains.argmax())
+            chosen.append(position)
+            coverage.add(float(middle[position]), points[position])
+        return chosen
+
+    def hurdle(self, features: Features, costs: Mapping[str, float], front: Sequence[str]) -> Hurdle | None:
+        """The loss from which on a child will hardly reach the front; None where that cannot be said."""
+        chance = self._setting.search.stop_chance
+        members = [self._known[name] for name in front]
+        rivals = [one.deciding for one in members if all(one.costs[name] <= costs[name] for name in costs)]
+        curves = self._curves()
+        if chance == 0 or curves is None or not rivals or self._setting.axes.keys() != {"error", *costs}:
+            return None
+        most = curves.highest_loss(features, float(log_errors(min(rivals))), chance)
+        return Hurdle(STOP_SHARE, float(np.exp(most))) if np.isfinite(most) else None
+
+    def _shown(self) -> Shown:
+        known = list(self._known.values())
+        highest = self._setting.axes["error"].high
+        return Shown([one.deciding for one in known], [one.shown for one in known], highest)
+
+    def _finished(self) -> list[_Row]:
+        return [row for row in self._rows if not math.isnan(row.log_error)]
+
+    def _curves(self) -> CurveModel | None:
+        """The model of training curves; None while there are too few."""
+        rows = [row for row in self._finished() if row.log_loss is not None]
+        if len(rows) < LEAST_CURVES:
+            return None
+        return CurveModel.of(*zip(*[(row.features, row.log_loss, row.log_error) for row in rows], strict=True))
+
+    def _model(self) -> ErrorModel:
+        finished = self._finished()
+        size = tuning_size(len(finished))
+        if self._scales is None or self._scales[0] != size:
+            first = finished[:size]
+            self._scales = (size, tuned([row.features for row in first], [row.log_error for row in first]))
+        rows = self._filled()
+        return ErrorModel([row.features for row in rows], [row.log_error for row in rows], self._scales[1])
+
+    def _filled(self) -> list[_Row]:
+        """All rows; what was stopped early has the error that its loss foretold."""
+        curves = self._curves()
+        filled = []
+        for row in self._rows:
+            if not math.isnan(row.log_error):
+                filled.append(row)
+            elif curves is not None and row.log_loss is not None:
+                filled.append(_Row(row.features, curves.log_error(row.features, row.log_loss), row.log_loss))
+        return filled
+
+
+def _log_loss(evaluation: Evaluation) -> float | None:
+    """Log of the training loss at `STOP_SHARE`; None if there is no curve."""
+    loss = evaluation.payload.get(EARLY_LOSS)
+    if loss is None and evaluation.curve:
+        loss = Hurdle(STOP_SHARE, 0.0).reading(evaluation.curve, evaluation.curve[-1][0])
+    return None if loss is None else float(np.log(max(loss, 1e-6)))
