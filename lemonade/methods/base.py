@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from lemonade.config import SearchSettings
+from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front
 from lemonade.spaces import Space
 from lemonade.types import Candidate, Evaluation
@@ -57,6 +58,23 @@ class Setting:
     def above_floors(self, costs: Mapping[str, float]) -> bool:
         """Whether all costs reach their floors."""
         return all(costs[name] >= floor for name, floor in self.floors.items())
+
+    def out_of_reach(self) -> LemonadeError:
+        """The error to raise where no network meets the limits: it names one and the smallest network."""
+        fallback = self.space.smallest()
+        for name, limit in self.limits.items():
+            least = min(self.costs(start.graph).get(name, 0) for start in fallback)
+            if least > limit:
+                return LemonadeError(
+                    f"no start network of the space '{self.space.name}' has {name} <= {limit:g}: the smallest has "
+                    f"{least:,.0f}. Raise the limit or choose another space."
+                )
+        return LemonadeError("no start network meets all limits at once. Raise one of them.")
+
+
+def candidate_id(number: int) -> str:
+    """``c0007`` for 7."""
+    return f"c{number:04d}"
 
 
 @dataclass

@@ -134,22 +134,24 @@ class Forecast:
         axes = self._setting.axes
         shown = self._shown()
         coverage = Coverage(axes["error"], [axes[name] for name in costs[0]])
-        for name in front:
-            member = self._known[name]
-            coverage.add(float(shown(member.deciding)), list(member.costs.values()))
+        members = [self._known[name] for name in front]
+        for member, points in zip(
+            members, coverage.reached([list(one.costs.values()) for one in members]), strict=True
+        ):
+            coverage.add(float(shown(member.deciding)), points)
         mean, deviation = self._model().predict(features)
         errors = shown(np.exp(mean[:, None] + deviation[:, None] * ndtri(_PROBABILITIES)[None, :]))
-        middle, points = shown(np.exp(mean)), np.array([list(one.values()) for one in costs], dtype=np.float64)
+        middle, reached = shown(np.exp(mean)), coverage.reached([list(one.values()) for one in costs])
         chosen: list[int] = []
         while len(chosen) < count:
             if len(chosen) < len(taken):
                 position = taken[len(chosen)]
             else:
-                gains: NDArray[np.float64] = coverage.gains(errors, points)
+                gains: NDArray[np.float64] = coverage.gains(errors, reached)
                 gains[chosen] = -1
                 position = int(gains.argmax())
             chosen.append(position)
-            coverage.add(float(middle[position]), points[position])
+            coverage.add(float(middle[position]), reached[position])
         return chosen
 
     def hurdle(self, features: Features, costs: Mapping[str, float], front: Sequence[str]) -> Hurdle | None:

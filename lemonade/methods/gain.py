@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from lemonade.front import Axis
 
 Array = NDArray[np.float64]
+Reached = NDArray[np.bool_]
 
 GRID = 2_048
 """Points of the cheap objectives' box at which a gain is summed; a power of two, as Sobol points want."""
@@ -40,22 +41,21 @@ class Coverage:
         self._points = np.asarray(Sobol(len(costs), scramble=False).random(GRID))
         self._least = np.ones(GRID)  # in shares of the error's side
 
-    def add(self, error: float, costs: ArrayLike) -> None:
-        """Take in a member with that error and those cheap objectives, (d,)."""
-        reached = self._reached(np.asarray(costs, dtype=np.float64)[None])[0]
+    def add(self, error: float, reached: Reached) -> None:
+        """Take in a network with that error, which reaches these points."""
         self._least[reached] = np.minimum(self._least[reached], self._error.scaled(error))
 
-    def gains(self, errors: Array, costs: ArrayLike) -> Array:
+    def gains(self, errors: Array, reached: Reached) -> Array:
         """Share of the box that each network would add.
 
         Args:
             errors: (n, k): k equally likely errors of each of n networks.
-            costs: (n, d), their cheap objectives.
+            reached: (n, points), what `reached` says of them.
 
         Returns:
             (n,), means over the k errors.
         """
-        reached, levels = self._reached(np.asarray(costs, dtype=np.float64)), self._error.scaled(errors)
+        levels = self._error.scaled(errors)
         return np.array(
             [
                 np.maximum(0, self._least[at][:, None] - row[None, :]).sum() / (GRID * len(row))
@@ -63,9 +63,10 @@ class Coverage:
             ]
         )
 
-    def _reached(self, costs: Array) -> NDArray[np.bool_]:
-        """Which points cost no less than each network: (n, points)."""
-        sides = np.stack([axis.scaled(costs[:, k]) for k, axis in enumerate(self._costs)], axis=1)
+    def reached(self, costs: ArrayLike) -> Reached:
+        """Which points cost no less than each network: (n, points), for cheap objectives (n, d)."""
+        values = np.asarray(costs, dtype=np.float64)
+        sides = np.stack([axis.scaled(values[:, k]) for k, axis in enumerate(self._costs)], axis=1)
         return np.asarray((sides[:, None, :] <= self._points[None]).all(axis=2))
 
 

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lemonade.density import inverse_density_weights
-from lemonade.errors import LemonadeError
 from lemonade.front import Front
-from lemonade.methods.base import GenerationReport, Setting
+from lemonade.methods.base import GenerationReport, Setting, candidate_id
 from lemonade.methods.forecast import Features, Forecast
 from lemonade.spaces import Start
 from lemonade.types import Candidate, Evaluation, Status
@@ -136,17 +135,9 @@ class Lemonade:
         setting = self.setting
         starts = [start for start in setting.space.starts() if setting.within_limits(setting.costs(start.graph))]
         smaller = [start for start in setting.space.smallest() if setting.within_limits(setting.costs(start.graph))]
-        if starts or smaller:
-            return starts or smaller[:1]
-        fallback = setting.space.smallest()
-        for name, limit in setting.limits.items():
-            least = min(setting.costs(start.graph).get(name, 0) for start in fallback)
-            if least > limit:
-                raise LemonadeError(
-                    f"no start network of the space '{setting.space.name}' has {name} <= {limit:g}: the smallest has "
-                    f"{least:,.0f}. Raise the limit or choose another space."
-                )
-        raise LemonadeError("no start network meets all limits at once. Raise one of them.")
+        if not starts and not smaller:
+            raise setting.out_of_reach()
+        return starts or smaller[:1]
 
     def _children(self) -> list[Candidate]:
         """One generation of Algorithm 1, steps a to f."""
@@ -241,11 +232,6 @@ class Lemonade:
             seed=self.setting.candidate_seed(number),
             hurdle=self._forecast.hurdle(self._features(proposal), proposal.costs, self._front.ids),
         )
-
-
-def candidate_id(number: int) -> str:
-    """``c0007`` for 7."""
-    return f"c{number:04d}"
 
 
 def _points(networks: Sequence[Candidate] | Sequence[_Proposal]) -> NDArray[np.float64]:

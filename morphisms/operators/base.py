@@ -151,14 +151,16 @@ class Operator(ABC):
             weights: The parent's weights.
             rng: Draws fresh values.
             batch: Calibration images (N, C, H, W), normalised; without them new batch norms start from mean 0 and
-                variance 1, and channels are chosen by their weights alone.
+                variance 1, channels are chosen by their weights alone, and nothing makes up for a cut.
         """
         if batch is not None:
             batch = batch.to(weights.example)
         child = self.carry(rewrite, weights, rng, batch)
         if batch is not None and self.exactness(rewrite.parent, rewrite.site) is Exactness.APPROXIMATE:
             from morphisms.calibration import reading_other_values, with_batch_statistics
+            from morphisms.repair import repaired
 
+            child = repaired(rewrite.parent, weights, rewrite.child, child, batch)
             # running statistics behind a cut are those of another network; elsewhere the parent's are better than new
             norms = reading_other_values(rewrite.parent, weights, rewrite.child, child)
             child = with_batch_statistics(rewrite.child, child, batch, only=norms)

@@ -1,4 +1,4 @@
-"""Remove a layer, and let those who read it make up for it."""
+"""Remove a layer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from morphisms.channels import Reindex, follow
 from morphisms.graph import NetworkGraph
 from morphisms.operators.base import Operator, Rewrite, site
 from morphisms.operators.places import chain_behind, channel_readers
@@ -24,9 +25,8 @@ _LAYERS = ("conv", "grouped_conv", "depthwise")
 class RemoveLayer(Operator):
     """Remove a convolution with the batch norm and activation behind it. A site is the convolution.
 
-    Whoever read the layer reads its input instead. Where all of them mix channels (convolution, linear), the linear map
-    that best predicts the layer's output from its input on the calibration batch is folded into their weights, so that
-    numbers of channels may differ; elsewhere (an add, a depthwise convolution) they have to agree.
+    Whoever read the layer reads its input instead. Where all of them mix channels (convolution, linear), the numbers of
+    channels may differ; elsewhere (an add, a depthwise convolution) they have to agree.
     """
 
     name = "remove_layer"
@@ -55,26 +55,21 @@ class RemoveLayer(Operator):
         return Rewrite(site, graph, graph.bypassing(chain[0], chain[-1]), {"last": chain[-1]})
 
     def carry(self, rewrite: Rewrite, weights: Weights, rng: np.random.Generator, batch: Tensor | None) -> Weights:
-        import torch
-
-        from morphisms.calibration import eval_pass
-        from morphisms.repair import linear_fit, repaired
         from morphisms.weights import carried
 
         graph, last = rewrite.parent, rewrite.changes["last"]
-        new: dict[str, Tensor] = {}
-        if _foldable(graph, last):
-            source = graph[rewrite.site.nodes[0]].inputs[0]
-            if batch is None:  # channels are passed on by position
-                like = weights.example
-                matrix = torch.eye(graph.shape(last)[0], graph.shape(source)[0]).to(like)
-                shift = torch.zeros(len(matrix)).to(like)
-            else:
-                values = eval_pass(graph, weights, batch, {source, last})
-                matrix, shift = linear_fit(values[source], values[last])
-            for reader, _ in channel_readers(graph, last):
-                new |= repaired(reader, weights, matrix, shift)
-        return carried(rewrite.child, weights, {}, rng, new)
+        before, after = graph.shape(last)[0], graph.shape(graph[rewrite.site.nodes[0]].inputs[0])[0]
+        if before == after:
+            return carried(rewrite.child, weights, {}, rng)
+        position = np.arange(after)
+        index = Reindex(np.where(position < before, position, -1), before)
+        edges = {
+            (node.name, k): index
+            for node in graph.consumers[last]
+            for k, name in enumerate(node.inputs)
+            if name == last
+        }
+        return carried(rewrite.child, weights, follow(rewrite.child, edges=edges), rng)
 
     def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
         return Exactness.APPROXIMATE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar
@@ -13,7 +13,6 @@ import numpy as np
 from morphisms.channels import ChannelGroup, Reindex, channel_groups, follow
 from morphisms.graph import NetworkGraph, Node
 from morphisms.operators.base import Operator, Rewrite, site
-from morphisms.ops import OPS, Trait
 from morphisms.record import Exactness, Site
 
 if TYPE_CHECKING:
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from morphisms.weights import Weights
 
 LEAST_CHANNELS = 2
-SAMPLES = 4
-"""Values of a channel, for each channel they are predicted from, below which a prediction would learn the batch."""
-Changes = Mapping[str, tuple[list[Reindex | None], Reindex | None]]
-"""What `follow` returns."""
 
 
 class Resize(Operator):
@@ -72,11 +67,7 @@ class Resize(Operator):
         assert group is not None
         index = self.index(rewrite, group, weights, batch)
         changes = follow(rewrite.child, nodes=dict.fromkeys(group.producers, index))
-        return carried(rewrite.child, self.prepared(rewrite.parent, weights, changes, batch), changes, rng)
-
-    def prepared(self, graph: NetworkGraph, weights: Weights, changes: Changes, batch: Tensor | None) -> Weights:
-        """The parent's weights as the child is to take them over."""
-        return weights
+        return carried(rewrite.child, weights, changes, rng)
 
     def summary(self, graph: NetworkGraph, site: Site) -> str:
         group = _group(graph, site.nodes[0])
@@ -132,30 +123,6 @@ class Prune(Resize):
         importance = channel_importance(rewrite.parent, weights, group, batch)
         kept = np.sort(np.argsort(-importance, kind="stable")[: rewrite.site["channels"]])
         return Reindex(kept.astype(np.int64), group.size)
-
-    def prepared(self, graph: NetworkGraph, weights: Weights, changes: Changes, batch: Tensor | None) -> Weights:
-        """Let the channels that stay do what they can of what those that go did, for everyone who reads them."""
-        from morphisms.calibration import eval_pass
-        from morphisms.repair import linear_fit, repaired
-
-        if batch is None:
-            return weights
-        kept = {name: inputs[0].sources for name, (inputs, _) in changes.items() if inputs[0] and _mixes(graph[name])}
-        values = eval_pass(graph, weights, batch, {graph[name].inputs[0] for name in kept})
-        new: dict[str, Tensor] = {}
-        for name, sources in kept.items():
-            value = values[graph[name].inputs[0]]
-            if value.numel() < SAMPLES * len(sources) * value.shape[1]:
-                continue
-            made = repaired(name, weights, *linear_fit(value[:, sources], value))
-            full = weights[f"{name}.weight"].clone()
-            full[:, sources] = made[f"{name}.weight"]  # the other columns are left out afterwards
-            new |= {**made, f"{name}.weight": full}
-        return weights.updated(new)
-
-
-def _mixes(node: Node) -> bool:
-    return OPS[node.op].trait is Trait.ABSORB
 
 
 def _group(graph: NetworkGraph, name: str) -> ChannelGroup | None:

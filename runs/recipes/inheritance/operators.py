@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +73,17 @@ class Laboratory:
         return evaluate_child(job, self.bench)
 
 
-def measured(laboratory: Laboratory, sites: int, seed: int) -> list[dict[str, Any]]:
+def measured(laboratory: Laboratory, names: Sequence[str], sites: int, seed: int) -> list[dict[str, Any]]:
     """Children of chains by every operator, and their fresh twins."""
     rows = []
     rng = np.random.default_rng(seed)
     data = laboratory.bench.dataset
     for width in WIDTHS:
         graph = chain(data.input_shape, len(data.classes), width, 3)
-        graph = OPERATORS["add_skip"].draw(graph, rng)[1].child  # type: ignore[index]  # so that there is one to remove
+        graph = OPERATORS["add_skip"].draw(graph, rng)[1].child  # type: ignore[index]  # so there is one to remove
         parent = laboratory.trained(graph, int(rng.integers(2**31)), factor=laboratory.training.initial_factor)
-        for name, operator in OPERATORS.items():
+        for name in names:
+            operator = OPERATORS[name]
             for _ in range(sites):
                 drawn = operator.draw(graph, rng) if name != "continue" else (Site(), None)
                 if drawn is None:
@@ -134,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--sites", type=int, default=6, help="children of each chain by each operator")
+    parser.add_argument("--operators", nargs="+", default=list(OPERATORS), choices=list(OPERATORS))
     parser.add_argument("--child-examples", type=int, help="training images a child sees; default: as in a search")
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--train-most", type=int)
@@ -148,7 +151,7 @@ def main() -> None:
     examples = arguments.child_examples or child_examples(config.training, len(data.train))
     with tempfile.TemporaryDirectory() as folder:
         laboratory = Laboratory(bench, config.training, examples, Path(folder))
-        rows = measured(laboratory, arguments.sites, arguments.seed)
+        rows = measured(laboratory, arguments.operators, arguments.sites, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, table in (("children", rows), ("operators", medians(rows))):
         with (arguments.out / f"{name}.csv").open("w", newline="") as file:

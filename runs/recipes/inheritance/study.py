@@ -1,194 +1,124 @@
-"""Is inheriting worth it at equal cost? It goes on where it was stopped.
+"""Is inheriting worth it at equal cost?
 
 ``python runs/recipes/inheritance/study.py --out FOLDER`` holds our search against its rivals: the same search from
-fresh weights with 1, 2, 4 and 8 times a child's examples (initial networks as any child), and a hand-made ladder of
-eight chains trained long. Members are chosen on the validation images and judged on the test images, which only this
-study opens. It writes `runs.csv` (a line a run) and `summary.json` (medians, and a test against the best rival).
+fresh weights with 1, 2, 4 and 8 times a child's examples (initial networks as any child), random search with as many,
+and a hand-made ladder of eight chains trained long on all the examples that the searches had. Members are chosen on the
+validation images and judged on the test images, which only studies open.
+
+A line a run goes to `runs.csv`, medians and tests against the rivals to `summary.json`, pictures beside them. What was
+judged is kept in `rows/`, and a search that was stopped is resumed: the same command goes on where it ended.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-from collections.abc import Sequence
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from scipy.stats import wilcoxon
+from figures import draw
+from judging import Court
+from summary import summarise, write_table
 
 import lemonade
-from lemonade.config import BudgetSettings, make_config
-from lemonade.data import Dataset, Split, load_dataset, load_test
-from lemonade.front import Axis, Front, hypervolume
+from lemonade.config import Config, make_config, parse_assignment
+from lemonade.data import load_dataset, load_test
+from lemonade.front import Axis
 from lemonade.run import resume_search
-from lemonade.spaces.network import chain
-from lemonade.training import Reading, child_examples, read_error, train
-from lemonade.types import Status
-from morphisms import build_module, params
+from lemonade.training import child_examples
 
 OURS = "inherited"
-MULTIPLES = (1, 2, 4, 8)
-LADDER = (1, 2, 3, 4, 6, 8, 12, 16)
-ARMS = (OURS, *[f"scratch-{k}" for k in MULTIPLES], "ladder")
-BOX = (Axis(0.0, 0.3, False), Axis(10**2.5, 1e6, True))
-"""Error and parameters, fixed beforehand: the networks one would use, not the ones that hardly learn."""
+ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-4", "ladder")
 
 
 @dataclass(frozen=True)
-class Network:
-    """What the study knows of one trained network: its size, and its error on validation and on test images."""
+class Study:
+    """What all runs share: the settings, where the run folders lie, and who judges."""
 
-    size: float
-    validation: Reading
-    test: Reading
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What all runs share."""
-
-    dataset: str
-    data: Dataset
-    test: Split
-    budget: BudgetSettings
+    config: Config
+    settings: dict[str, Any]
     child_examples: int
     runs: Path
+    court: Court
 
+    def finished(self, arm: str, seed: int) -> lemonade.Run:
+        """The search of an arm and a seed, brought to its end; the weights of all its children are kept."""
+        folder = self.runs / f"{arm}-{seed}"
+        if folder.exists():
+            return resume_search(folder)
+        settings = self.settings | {"seed": seed, "keep": "all"}
+        if arm != OURS:
+            kind, factor = arm.split("-")
+            settings |= {"inherit": False, "child_examples": int(factor) * self.child_examples}
+            settings |= {"training.initial_factor": 1.0, "method": "random" if kind == "random" else "lemonade"}
+        return lemonade.search(out=folder, **settings)
 
-def finished(setup: Setup, arm: str, seed: int) -> lemonade.Run:
-    """The search of an arm and a seed, brought to its end; the weights of all its children are kept."""
-    folder = setup.runs / f"{arm}-{seed}"
-    if folder.exists():
-        return resume_search(folder)
-    settings = {"dataset": setup.dataset, "seed": seed, "objectives": ("error", "params"), "keep": "all"}
-    settings |= {"child_examples": setup.child_examples}
-    settings |= {f"budget.{name}": value for name, value in setup.budget.model_dump().items()}
-    if arm != OURS:
-        factor = int(arm.removeprefix("scratch-"))
-        settings |= {"inherit": False, "child_examples": factor * setup.child_examples, "training.initial_factor": 1.0}
-    return lemonade.search(out=folder, **settings)
-
-
-def networks_of(run: lemonade.Run, setup: Setup) -> list[Network]:
-    """All networks of a run, read again on validation and test images."""
-    found = []
-    for name, evaluation in run.evaluations.items():
-        if evaluation.status is Status.OK:
-            member = run.member(name)
-            module = build_module(member.graph, member.weights())
-            found.append(
-                Network(member.values["params"], *[_read(module, part, setup) for part in ("validation", "test")])
-            )
-    return found
-
-
-def ladder(setup: Setup, seed: int, examples: int) -> list[Network]:
-    """Eight chains, each trained on an eighth of the examples."""
-    settings, found = make_config().training, []
-    for width in LADDER:
-        graph = chain(setup.data.input_shape, len(setup.data.classes), width, 3)
-        module = build_module(graph, seed=1000 * seed + width)
-        train(module, setup.data, settings, examples=examples // len(LADDER), seed=seed, device="cpu")
-        found.append(Network(params(graph), *[_read(module, part, setup) for part in ("validation", "test")]))
-    return found
-
-
-def judged(networks: Sequence[Network], smoothed: bool) -> dict[str, float]:
-    """Hypervolumes: of the chosen members on validation and on test images, and the best possible on test images."""
-
-    def volume(chosen: Sequence[Network], part: str) -> float:
-        return hypervolume([(getattr(one, part).error, one.size) for one in chosen], BOX)
-
-    chosen = _front(networks, [one.validation.error_smoothed if smoothed else one.validation.error for one in networks])
-    possible = _front(networks, [one.test.error for one in networks])
-    return {
-        "validation": volume(chosen, "validation"),
-        "test": volume(chosen, "test"),
-        "possible": volume(possible, "test"),
-        "members": len(chosen),
-        **{f"test error <= {limit}": _least(chosen, limit) for limit in (1_000, 5_000, 20_000, 100_000)},
-    }
-
-
-def _front(networks: Sequence[Network], errors: Sequence[float]) -> list[Network]:
-    front = Front()
-    for position, (one, error) in enumerate(zip(networks, errors, strict=True)):
-        front.add(str(position), (error, one.size))
-    return [networks[int(name)] for name in front.ids]
-
-
-def _least(chosen: Sequence[Network], limit: float) -> float:
-    """Test error of the member that validation would pick within a limit of parameters."""
-    within = [one for one in chosen if one.size <= limit]
-    return min(within, key=lambda one: one.validation.error_smoothed).test.error if within else 1.0
-
-
-def _read(module: object, part: str, setup: Setup) -> Reading:
-    split = setup.test if part == "test" else setup.data.validation
-    return read_error(module, split, setup.data, "cpu")  # type: ignore[arg-type]
-
-
-def summarise(rows: list[dict[str, object]]) -> dict[str, object]:
-    """Medians by arm; the best rival by test hypervolume, and Wilcoxon's test of ours against it, paired by seed."""
-    by_arm = {arm: [row for row in rows if row["arm"] == arm] for arm in dict.fromkeys(str(row["arm"]) for row in rows)}
-    names = [name for name in rows[0] if name not in ("arm", "seed")]
-    medians = {
-        arm: {name: float(np.median([row[name] for row in mine])) for name in names} for arm, mine in by_arm.items()
-    }
-    rivals = [arm for arm in medians if arm != OURS]
-    if OURS not in medians or not rivals:
-        return {"medians": medians}
-    best = max(rivals, key=lambda arm: medians[arm]["test"])
-    ours, theirs = ([float(str(row["test"])) for row in by_arm[arm]] for arm in (OURS, best))
-    p = float(wilcoxon(ours, theirs).pvalue) if len(ours) == len(theirs) > 1 and ours != theirs else None
-    return {"medians": medians, "best rival": best, "wilcoxon p": p, "seeds": len(ours)}
+    def judged(self, arm: str, seed: int, examples: int) -> dict[str, Any]:
+        """The row of an arm and a seed; a ladder is trained on so many examples."""
+        if arm == "ladder":
+            networks = self.court.ladder(seed, examples, self.config.training)
+            spent, trace = {"examples": examples}, []
+        else:
+            run = self.finished(arm, seed)
+            by_name = self.court.networks_of(run)
+            networks, trace = list(by_name.values()), self.court.trace(run, by_name)
+            spent = {"examples": run.spent.examples, "seconds": run.spent.seconds, "children": run.spent.evaluations}
+            shutil.rmtree(run.folder / "weights")
+        front = [one.to_json() for one in self.court.chosen(networks)]
+        return {"arm": arm, "seed": seed, **spent, **self.court.verdict(networks), "trace": trace, "front": front}
 
 
 def main() -> None:
-    """Run what is missing, judge everything, write it down."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run what is missing, judge it, write everything down."""
+    arguments = _arguments()
+    settings = {"dataset": arguments.dataset, "objectives": ("error", "params")}
+    settings |= {"boxes": {"error": arguments.error, "params": arguments.params}}
+    settings |= {"budget.time": arguments.time, "budget.examples": arguments.examples}
+    settings |= {"training.child_examples": arguments.child_examples}
+    settings |= dict(parse_assignment(text) for text in arguments.set)
+    config = make_config(None, settings)
+    data = load_dataset(config.dataset, config.data)
+    box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
+    smoothed = config.selection.is_smoothed(len(data.validation))
+    court = Court(data, load_test(config.dataset, config.data), box, smoothed, arguments.limits)
+    study = Study(config, settings, child_examples(config.training, len(data.train)), arguments.runs, court)
+    kept = arguments.out / "rows"
+    kept.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        for arm in arguments.arms:
+            path = kept / f"{arm}-{seed}.json"
+            if not path.exists():
+                others = [json.loads(other.read_text()) for other in kept.glob(f"*-{seed}.json")]
+                most = max([row["examples"] for row in others], default=0)
+                path.write_text(json.dumps(study.judged(arm, seed, most)))
+            rows.append(json.loads(path.read_text()))
+            row = rows[-1]
+            print(f"{arm}, seed {seed}: test {row['test']:.4f} of {row['possible']:.4f} possible", flush=True)
+    rows = [json.loads(path.read_text()) for path in sorted(kept.glob("*.json"))]
+    write_table(rows, arguments.out / "runs.csv")
+    (arguments.out / "summary.json").write_text(json.dumps(summarise(rows, OURS), indent=1) + "\n")
+    draw(rows, OURS, arguments.out)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="digits")
-    parser.add_argument("--time", default="60s", help="of each search")
+    parser.add_argument("--time", help="of each search, such as 60s")
+    parser.add_argument("--examples", help="training images of each search, in place of or beside --time")
     parser.add_argument("--child-examples", type=int, help="training images a child sees; default: as in a search")
+    parser.add_argument("--set", action="append", default=[], help="any setting, as in `lemonade search`")
+    parser.add_argument("--error", type=float, nargs=2, default=(0.0, 0.3), help="the box's side of the error")
+    parser.add_argument("--params", type=float, nargs=2, default=(10**2.5, 1e6), help="and of the parameters")
+    parser.add_argument("--limits", type=int, nargs="+", default=(1_000, 5_000), help="sizes to tell the error at")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--arms", nargs="+", default=ARMS, choices=ARMS)
     parser.add_argument("--runs", type=Path, default=Path("runs/inheritance-study"), help="where the run folders go")
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    config = make_config(None, {"dataset": arguments.dataset, "time": arguments.time})
-    data = load_dataset(arguments.dataset, config.data)
-    test = load_test(arguments.dataset, config.data)
-    examples_of_a_child = arguments.child_examples or child_examples(config.training, len(data.train))
-    setup = Setup(arguments.dataset, data, test, config.budget, examples_of_a_child, arguments.runs)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    smoothed = config.selection.is_smoothed(len(data.validation))
-    rows: list[dict[str, object]] = []
-    for seed in range(1, arguments.seeds + 1):
-        examples = 0
-        for arm in arguments.arms:
-            kept = arguments.runs / f"{arm}-{seed}.json"
-            if kept.exists():
-                row = json.loads(kept.read_text())
-            else:
-                if arm == "ladder":
-                    examples = examples or finished(setup, OURS, seed).spent.examples
-                    networks = ladder(setup, seed, examples)
-                else:
-                    run = finished(setup, arm, seed)
-                    networks, examples = networks_of(run, setup), max(examples, run.spent.examples)
-                row = {"arm": arm, "seed": seed, "networks": len(networks), **judged(networks, smoothed)}
-                kept.write_text(json.dumps(row))
-            rows.append(row)
-            print(
-                f"{arm}, seed {seed}: test hypervolume {row['test']:.4f} of {row['possible']:.4f} possible", flush=True
-            )
-    with (arguments.out / "runs.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    (arguments.out / "summary.json").write_text(json.dumps(summarise(rows), indent=1) + "\n")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

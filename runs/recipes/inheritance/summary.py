@@ -1,0 +1,106 @@
+"""What the rows of a study come to: medians, tests, and how many examples one method needs for another's result."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import wilcoxon
+
+Row = dict[str, Any]
+NESTED = ("trace", "front")
+
+
+def by_arm(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows by arm, each in order of seed."""
+    arms = dict.fromkeys(row["arm"] for row in rows)
+    return {arm: sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["seed"]) for arm in arms}
+
+
+def median_curve(rows: Sequence[Row], axis: str, at: Sequence[float], quantile: float = 0.5) -> np.ndarray[Any, Any]:
+    """Quantile over seeds of the test hypervolume when so many ``"examples"`` or ``"seconds"`` had been spent."""
+    curves = []
+    for row in rows:
+        spent = np.array([point[axis] for point in row["trace"]])
+        volumes = np.array([0.0, *[point["test"] for point in row["trace"]]])
+        curves.append(volumes[np.searchsorted(spent, at, side="right")])
+    return np.quantile(curves, quantile, axis=0)
+
+
+def needed(rows: Sequence[Row], axis: str, volume: float) -> float | None:
+    """What the median curve of an arm has spent when it reaches a hypervolume; None if it never does."""
+    at = sorted(point[axis] for row in rows for point in row["trace"])
+    reached = np.flatnonzero(median_curve(rows, axis, at) >= volume)
+    return float(at[reached[0]]) if reached.size else None
+
+
+def holm(values: dict[str, float]) -> dict[str, float]:
+    """p-values corrected for how many there are (Holm 1979)."""
+    corrected, highest = {}, 0.0
+    for rank, (name, p) in enumerate(sorted(values.items(), key=lambda pair: pair[1])):
+        highest = max(highest, min(1.0, p * (len(values) - rank)))
+        corrected[name] = highest
+    return corrected
+
+
+def summarise(rows: Sequence[Row], ours: str) -> dict[str, Any]:
+    """Medians of all arms, and ours against each rival.
+
+    Returns:
+        ``medians``; ``best rival`` by median test hypervolume; for each rival with seeds in common: their number, the
+        median difference, Wilcoxon's p paired by seed, corrected by Holm; and what ours needed for the rival's final
+        median, against what the rival needed, in examples and seconds.
+    """
+    arms = by_arm(rows)
+    names = [name for name, value in rows[0].items() if isinstance(value, int | float) and name != "seed"]
+    medians = {
+        arm: {"seeds": len(mine)}
+        | {
+            name: round(float(np.median([row[name] for row in mine if name in row])), 5)
+            for name in names
+            if name in mine[0]
+        }
+        for arm, mine in arms.items()
+    }
+    rivals = [arm for arm in arms if arm != ours]
+    if ours not in arms or not rivals:
+        return {"medians": medians}
+    best = max(rivals, key=lambda arm: medians[arm]["test"])
+    against = {arm: _against(arms[ours], arms[arm]) for arm in rivals}
+    tested = {arm: found["p"] for arm, found in against.items() if found["p"] is not None}
+    for arm, p in holm(tested).items():
+        against[arm]["p (Holm)"] = p
+    return {"medians": medians, "best rival": best, "against": against}
+
+
+def _against(ours: Sequence[Row], rival: Sequence[Row]) -> dict[str, Any]:
+    mine, theirs = ({row["seed"]: row["test"] for row in rows} for rows in (ours, rival))
+    common = sorted(mine.keys() & theirs.keys())
+    differences = [mine[seed] - theirs[seed] for seed in common]
+    enough = len(common) >= 3 and any(differences)
+    found: dict[str, Any] = {
+        "seeds": len(common),
+        "median difference": float(np.median(differences)) if differences else None,
+        "p": float(wilcoxon(differences).pvalue) if enough else None,
+    }
+    for axis in ("examples", "seconds"):
+        if rival[0]["trace"]:
+            goal = float(np.median([row["test"] for row in rival]))
+            found[f"{axis} the rival needed for its median"] = needed(rival, axis, goal)
+            found[f"{axis} ours needed for it"] = needed(ours, axis, goal)
+            goal = float(np.median([row["test"] for row in ours]))
+            found[f"{axis} the rival needed for our median"] = needed(rival, axis, goal)
+            found[f"{axis} ours needed for our median"] = needed(ours, axis, goal)
+    return found
+
+
+def write_table(rows: Sequence[Row], path: Path) -> None:
+    """A CSV line a run, without traces and fronts."""
+    names = list(dict.fromkeys(name for row in rows for name in row if name not in NESTED))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
