@@ -19,7 +19,7 @@ def loading(listener: OnEvent | None, budget: BudgetSettings) -> Callable[[str],
 
     def tell(message: str) -> None:
         if listener is not None:
-            listener(Progress("loading", 0, 0, 0, 0, Spent(), budget, 0, 0.0, 0.0, message=message))
+            listener(Progress("loading", 0, 0, 0, 0, 0, Spent(), budget, 0, 0.0, 0.0, message=message))
 
     return tell
 
@@ -87,6 +87,7 @@ class Tracker:
                 kind=kind,
                 generation=self.generation,
                 trained=self.trained,
+                stopped=self.stopped,
                 failed=self.failed,
                 proposed=self.proposed,
                 spent=self.spent(seconds),

@@ -55,6 +55,11 @@ class Hurdle:
         losses = [loss for examples, loss in curve if end / 2 < examples <= end]
         return sum(losses) / len(losses) if losses else None
 
+    def stops(self, curve: Sequence[tuple[int, float]], planned: int) -> bool:
+        """Whether a training of so many examples, with that curve so far, is to end now."""
+        loss = self.reading(curve, planned)
+        return loss is not None and loss > self.loss
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -191,7 +196,7 @@ class Evaluation:
         seconds: Wall time of the whole job on its worker.
         device: Where it ran.
         weights: Path of the trained weights; relative to the run folder once the store has them.
-        curve: (examples seen, training loss) points.
+        curve: (examples seen, training loss) points; of what was stopped early, as far as it went.
         message: One line on what went wrong; empty if ok.
         payload: Whatever else the evaluator wants kept.
     """
@@ -257,6 +262,7 @@ class Progress:
             ``end`` last.
         generation: Number of the current one; 0 is the initial population.
         trained: Children evaluated without failure, over all resumes.
+        stopped: Children that did not pass their hurdle.
         failed: Children that failed, diverged or ran out of memory or time.
         proposed: Children proposed, duplicates included.
         spent: What the run has used.
@@ -271,6 +277,7 @@ class Progress:
     kind: Literal["loading", "start", "evaluated", "generation", "stopping", "end"]
     generation: int
     trained: int
+    stopped: int
     failed: int
     proposed: int
     spent: Spent

@@ -16,6 +16,7 @@ def progress(kind="generation", **changes):
     usual = {
         "generation": 14,
         "trained": 171,
+        "stopped": 0,
         "failed": 2,
         "proposed": 2_310,
         "spent": Spent(173, 1_600_000, 52.0),

@@ -12,6 +12,7 @@ from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.cli.running import budget_text
 from lemonade.reporting import screen, tables
+from lemonade.types import Status
 
 if TYPE_CHECKING:
     from lemonade.history import Run
@@ -73,7 +74,11 @@ def _rows(run: Run) -> list[tuple[str, str]]:
             rows.append(("knee", tables.best_sentence(run, front.knee)))
     else:
         rows.append(("front", "empty: no child has been trained without failure yet"))
-    failures = [f"{e.id}: {e.message}" for e in run.evaluations.values() if e.status.value != "ok" and e.message]
+    failures = [
+        f"{one.id}: {one.message}"
+        for one in run.evaluations.values()
+        if one.message and one.status not in (Status.OK, Status.STOPPED)
+    ]
     if failures:
         rows.append(("last failure", failures[-1]))
     return rows

@@ -15,7 +15,7 @@ from torch import Tensor
 from lemonade.data import Dataset, calibration_batch
 from lemonade.objectives import Objective, readings
 from lemonade.training import Reading, Trained, read_error, train
-from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Evaluation, Hurdle, Job, Stage, Status
+from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Evaluation, Job, Stage, Status
 from morphisms import Exactness, build_module, initial_weights, load_weights, replay, save_weights
 from morphisms.inheritance import Child
 from morphisms.module import GraphModule
@@ -103,6 +103,7 @@ def _trained(
 ) -> tuple[GraphModule, tuple[tuple[int, float], ...]]:
     """The trained module and its learning curve; fills `stages` and `payload` as it goes."""
     candidate, settings = job.candidate, job.training
+    hurdle = candidate.hurdle
     left = candidate.examples
     teacher, child = _inherited(job, bench)
     module = build_module(candidate.graph, child.weights)
@@ -125,23 +126,15 @@ def _trained(
         examples=left,
         seed=candidate.seed + 1,
         device=bench.device,
-        stop=lambda curve: _is_hopeless(curve, left, candidate.hurdle),
+        stop=lambda curve: hurdle is not None and hurdle.stops(curve, left),
     )
-    if result.stopped:
-        assert candidate.hurdle is not None
+    if hurdle is not None and result.stopped:
         stages["trained"] = _stage(Reading(1.0, 1.0, 0), result.examples, began)
-        payload[EARLY_LOSS] = candidate.hurdle.reading(result.curve, left)
-        raise StoppedError(
-            f"loss {payload[EARLY_LOSS]:.3f} after {result.examples:,} examples, expected {candidate.hurdle.loss:.3f}"
-        )
+        payload[EARLY_LOSS] = loss = hurdle.reading(result.curve, left)
+        raise StoppedError(f"loss {loss:.3f} after {result.examples:,} examples, more than {hurdle.loss:.3f}")
     stages["trained"] = _after(result, module, bench, None, began)
     _check(result, "while training")
     return module, result.curve
-
-
-def _is_hopeless(curve: Sequence[tuple[int, float]], planned: int, hurdle: Hurdle | None) -> bool:
-    loss = hurdle.reading(curve, planned) if hurdle is not None else None
-    return loss is not None and hurdle is not None and loss > hurdle.loss
 
 
 def _distil(

@@ -1,9 +1,9 @@
 """What a run can tell of a child before it is trained, from the children it has paid for.
 
-A model predicts a child's error from its costs, its parent's error, the training that its weights have behind them,
-its operators and what the space tells of its graph. Proposals are ranked by the gain in hypervolume to expect from
-that. A second model, which sees the training loss as well, says how high the loss of a child may still stand when part
-of its training is over.
+A model predicts how a child's error will differ from its parent's, from that error, its costs, the training that its
+weights have behind them, its operators and what the space tells of its graph. Proposals are ranked by the gain in
+hypervolume to expect from that. A second model, which sees the training loss as well, says how high the loss of a child
+may still stand when part of its training is over.
 """
 
 from __future__ import annotations
@@ -29,7 +29,21 @@ and .13 fresh (root mean square), before it to .25 and .22, after a half of it t
 _PROBABILITIES = (np.arange(15) + 0.5) / 15
 """Quantiles of a predicted error at which the gain is taken."""
 
-Features = tuple[float, ...]
+WORST_CHANGE = 0.5
+"""Log errors further above the parent's count as this: how badly some children failed says little of the others."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the models see of a child before it is trained: the log of its parent's error, and all else."""
+
+    parent: float
+    others: tuple[float, ...]
+
+    @property
+    def all(self) -> tuple[float, ...]:
+        """Both."""
+        return (self.parent, *self.others)
 
 
 @dataclass(frozen=True)
@@ -88,14 +102,14 @@ class Forecast:
         sizes = np.log10(np.maximum(list(costs.values()), 1))
         growth = sizes - np.log10(np.maximum(list(parent.costs.values()), 1))
         used = [morphism.operator for morphism in morphisms]
-        return (
+        others = (
             *sizes.tolist(),
             *growth.tolist(),
-            float(log_errors(self._known[parent.id].deciding)),
             float(np.log10(1 + lineage_examples)),
             *(float(used.count(name)) for name in OPERATORS),
             *self._setting.space.features(graph),
         )
+        return Features(float(log_errors(self._known[parent.id].deciding)), others)
 
     def told(self, candidate: Candidate, evaluation: Evaluation, features: Features | None) -> None:
         """Learn from a result; `features` is None for a start network, which has no parent to predict it from."""
@@ -139,7 +153,8 @@ class Forecast:
             members, coverage.reached([list(one.costs.values()) for one in members]), strict=True
         ):
             coverage.add(float(shown(member.deciding)), points)
-        mean, deviation = self._model().predict(features)
+        change, deviation = self._model().predict([one.all for one in features])
+        mean = change + [one.parent for one in features]
         errors = shown(np.exp(mean[:, None] + deviation[:, None] * ndtri(_PROBABILITIES)[None, :]))
         middle, reached = shown(np.exp(mean)), coverage.reached([list(one.values()) for one in costs])
         chosen: list[int] = []
@@ -162,7 +177,7 @@ class Forecast:
         curves = self._curves()
         if chance == 0 or curves is None or not rivals or self._setting.axes.keys() != {"error", *costs}:
             return None
-        most = curves.highest_loss(features, float(log_errors(min(rivals))), chance)
+        most = curves.highest_loss(features.all, float(log_errors(min(rivals))), chance)
         return Hurdle(STOP_SHARE, float(np.exp(most))) if np.isfinite(most) else None
 
     def _shown(self) -> Shown:
@@ -178,16 +193,15 @@ class Forecast:
         rows = [row for row in self._finished() if row.log_loss is not None]
         if len(rows) < LEAST_CURVES:
             return None
-        return CurveModel.of(*zip(*[(row.features, row.log_loss, row.log_error) for row in rows], strict=True))
+        return CurveModel.of(*zip(*[(row.features.all, row.log_loss, row.log_error) for row in rows], strict=True))
 
     def _model(self) -> ErrorModel:
+        """The model of how a child's log error differs from its parent's."""
         finished = self._finished()
         size = tuning_size(len(finished))
         if self._scales is None or self._scales[0] != size:
-            first = finished[:size]
-            self._scales = (size, tuned([row.features for row in first], [row.log_error for row in first]))
-        rows = self._filled()
-        return ErrorModel([row.features for row in rows], [row.log_error for row in rows], self._scales[1])
+            self._scales = (size, tuned(*_changes(finished[:size])))
+        return ErrorModel(*_changes(self._filled()), self._scales[1])
 
     def _filled(self) -> list[_Row]:
         """All rows; what was stopped early has the error that its loss foretold."""
@@ -197,8 +211,13 @@ class Forecast:
             if not math.isnan(row.log_error):
                 filled.append(row)
             elif curves is not None and row.log_loss is not None:
-                filled.append(_Row(row.features, curves.log_error(row.features, row.log_loss), row.log_loss))
+                filled.append(_Row(row.features, curves.log_error(row.features.all, row.log_loss), row.log_loss))
         return filled
+
+
+def _changes(rows: Sequence[_Row]) -> tuple[list[tuple[float, ...]], list[float]]:
+    """Features, and changes of the log error from the parent's."""
+    return [row.features.all for row in rows], [min(row.log_error - row.features.parent, WORST_CHANGE) for row in rows]
 
 
 def _log_loss(evaluation: Evaluation) -> float | None:

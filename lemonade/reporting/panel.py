@@ -180,8 +180,9 @@ def _bar(used: float, total: float, left: str, width: int) -> Table:
 
 
 def _children(progress: Progress) -> str:
-    failed = f", {numbers.count(progress.failed)} failed" if progress.failed else ""
-    return f"{numbers.quantity(progress.trained, 'child', 'children')} trained{failed}"
+    others = ((progress.stopped, "stopped early"), (progress.failed, "failed"))
+    rest = "".join(f", {numbers.count(number)} {how}" for number, how in others if number)
+    return f"{numbers.quantity(progress.trained, 'child', 'children')} trained{rest}"
 
 
 def _standing(standing: Standing) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lemonade.spaces.base import Start
-from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, graph_hash
+from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, flops, graph_hash, params
 from morphisms.ops import OPS
 
 WIDTHS = (2, 4, 8, 16)
@@ -64,9 +64,9 @@ class NetworkSpace:
         return graph_hash(graph)
 
     def features(self, graph: NetworkGraph) -> list[float]:
-        """Logarithms of how many nodes of each operation there are."""
+        """Logarithms of parameters, multiply-adds and numbers of nodes of each operation."""
         counts = Counter(node.op for node in graph.nodes)
-        return [math.log1p(counts[op]) for op in OPS]
+        return [math.log10(params(graph)), math.log10(flops(graph)), *(math.log1p(counts[op]) for op in OPS)]
 
     def _rewritten(
         self, graph: NetworkGraph, steps: int, rng: np.random.Generator
