@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from lemonade.evaluate.measured import measure_latency
 from lemonade.evaluate.workers import WorkerEvaluator
 from lemonade.objectives import Kind, Objective, resolve
 from lemonade.spaces.network import chain
-from lemonade.types import RESTARTED, RUN_FAULT, Candidate, Job, Status
+from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Candidate, Hurdle, Job, Status
 from morphisms import OPERATORS, build_module, initial_weights, load_weights
 from morphisms.operators import site
 
@@ -109,6 +110,23 @@ class TestChild:
         assert result.values["error_smoothed"] < 0.5
         kept = evaluate_child(dataclasses.replace(job, training=TrainingSettings()), bench)
         assert RESTARTED not in kept.payload
+
+    def test_a_child_that_does_not_pass_its_hurdle_ends_there(self, bench, tmp_path):
+        def trained(hurdle):
+            job = start_job(tmp_path / "w", examples=6_000)
+            return evaluate_child(
+                dataclasses.replace(job, candidate=dataclasses.replace(job.candidate, hurdle=hurdle)), bench
+            )
+
+        whole = trained(None)
+        loss = Hurdle(0.3, 0.0).reading(whole.curve, 6_000)
+        assert trained(Hurdle(0.3, 1.01 * loss)).values == whole.values  # passing changes nothing
+        stopped = trained(Hurdle(0.3, 0.99 * loss))
+        assert stopped.status is Status.STOPPED
+        assert 1_800 <= stopped.examples <= 2_200
+        assert stopped.payload[EARLY_LOSS] == pytest.approx(loss)
+        assert stopped.weights is None and not stopped.values
+        assert re.match(r"loss \d\.\d+ after 1,800 examples, more than \d\.\d+", stopped.message)
 
     def test_inherits_more_than_it_learns_anew(self, bench, parent, tmp_path):
         job = child_job(tmp_path / "w", parent, "widen", site("conv1", channels=6))

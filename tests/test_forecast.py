@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_methods import OBJECTIVES, drive, evaluate, make_setting
+from test_methods import OBJECTIVES, drive, make_setting
 
+from lemonade.evaluate.fake import evaluation, landscape
 from lemonade.front import Axis, hypervolume
 from lemonade.methods import METHODS
 from lemonade.methods.gain import GRID, Coverage, Shown
 from lemonade.methods.regression import CurveModel, ErrorModel, tuned, tuning_size
-from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Hurdle, Stage, Status
+from lemonade.types import Candidate, Hurdle, Status
 
 BOX = [one.axis for one in OBJECTIVES]
 ERROR, SIZE = Axis(0, 0.9, False), Axis(1e2, 1e6, True)
@@ -133,32 +134,18 @@ def test_hurdles_survive_the_journal():
         assert dataclasses.replace(again, generation=candidate.generation) == candidate
 
 
-def with_curve(candidate, noise=0.02):
-    """The made-up error with a training curve that foretells it; children that fail their hurdle are stopped."""
-    whole = evaluate(candidate)
-    rng = np.random.default_rng(candidate.seed)
-    final = np.log(whole.values["error"])
-    losses = np.exp(final + 2 * (1 - np.linspace(0.1, 1, 10)) + noise * rng.normal(size=10))
-    curve = tuple((100 * (k + 1), float(loss)) for k, loss in enumerate(losses))
-    if candidate.hurdle is not None and candidate.hurdle.stops(curve, 1000):
-        stage = {"trained": Stage(1.0, 1.0, 0, 300, 0.0)}
-        payload = {EARLY_LOSS: candidate.hurdle.reading(curve, 1000)}
-        return Evaluation(candidate.id, Status.STOPPED, stages=stage, curve=curve[:3], payload=payload)
-    return dataclasses.replace(whole, curve=curve)
-
-
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_what_is_stopped_early_would_not_have_reached_the_front(seed):
     search = METHODS["lemonade"](make_setting(seed))
     stopped, wasted = [], 0
     for _ in range(25):
         batch = search.ask()
-        results = [with_curve(one) for one in batch]
+        results = [evaluation(one, landscape(one)) for one in batch]
         search.tell(results)
         for one, result in zip(batch, results, strict=True):
             if result.status is Status.STOPPED:
                 stopped.append(one)
-                point = (evaluate(one).values["error"], *one.costs.values())
+                point = (landscape(one), *one.costs.values())
                 wasted += not any(np.less_equal(member, point).all() for member in search.front.members.values())
     assert len(stopped) > 10
     assert wasted <= 0.05 * len(stopped) + 1
@@ -171,7 +158,7 @@ def test_a_chance_of_nothing_stops_nobody():
     for _ in range(15):
         batch = search.ask()
         assert all(one.hurdle is None for one in batch)
-        search.tell([with_curve(one) for one in batch])
+        search.tell([evaluation(one, landscape(one)) for one in batch])
 
 
 # Ranking -------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from morphisms import (
     remove_skip,
     separable,
 )
+from morphisms.calibration import with_batch_statistics
 from morphisms.channels import channel_groups
 from morphisms.importance import channel_importance
 from morphisms.operators.places import channel_readers
@@ -343,3 +344,40 @@ def test_pruned_logits_stay_close_where_channels_repeat():
     before = build_module(graph, weights).train()(images(graph, 5, count=16))
     after = build_module(child.graph, child.weights).train()(images(graph, 5, count=16))
     assert F.mse_loss(after, before) < 1e-4
+
+
+# Repair --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", ["one reader", "two readers", "concat behind another", "residual"])
+def test_what_pruned_channels_told_is_told_by_those_that_stay(case):
+    """Twins: of channels that come in pairs of the same filter, the less important of each pair goes without loss."""
+    graph = GROUPS[case]
+    weights = random_weights(graph, 1, torch.float64)
+    changes = {}
+    for name in ("a.weight", "a.bias"):
+        changes[name] = torch.cat([weights[name][:3]] * 2)
+    for node in graph.nodes:
+        if node.name.startswith("z"):
+            changes[f"{node.name}.weight"] = weights[f"{node.name}.weight"].clone()
+            changes[f"{node.name}.weight"][:, positions(graph, node.name, [3, 4, 5])] *= 0.3
+    weights = weights.updated(changes)
+    batch = images(graph, 3, count=512, dtype=torch.float64)
+    assert error(graph, weights, prune(graph, weights, "a", 3)) > 0.1
+    if case == "residual":  # its reader loses filters as well, and is left as it is; the next one makes up for some
+        assert error(graph, weights, prune(graph, weights, "a", 3, batch=batch)) < 0.5
+    else:
+        assert error(graph, weights, prune(graph, weights, "a", 3, batch=batch)) < 0.01
+
+
+@pytest.mark.parametrize("operator", ["prune", "separable", "remove_layer"])
+def test_repair_brings_children_closer_to_their_parents(operator):
+    graph = NetworkGraph((3, 8, 8), chain_network().nodes, "fc")
+    channels = {"channels": 4} if operator == "prune" else {}
+    batch = images(graph, 3, count=256)
+    with_repair, without = [], []
+    for seed in range(6):
+        weights = with_batch_statistics(graph, random_weights(graph, seed), batch)
+        with_repair.append(error(graph, weights, act(operator, graph, weights, "conv3", batch=batch, **channels)))
+        without.append(error(graph, weights, act(operator, graph, weights, "conv3", **channels)))
+    assert np.median(with_repair) < 0.8 * np.median(without)

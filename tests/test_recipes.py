@@ -20,16 +20,38 @@ def run(script, *arguments):
 
 def test_the_study_of_inheriting_goes_on_and_judges_on_test_images(tmp_path):
     arguments = ["--time", "1s", "--child-examples", "1500", "--runs", tmp_path / "runs", "--out", tmp_path / "out"]
+    arms = ["inherited", "inherited:training.peak_rate=0.1,search.children=4", "scratch-1", "ladder"]
     run("inheritance/study.py", *arguments, "--seeds", 1, "--arms", "inherited", "ladder")
 
     shutil.rmtree(tmp_path / "runs/inherited-1")  # what was judged is not needed any more
-    run("inheritance/study.py", *arguments, "--seeds", 1, "--arms", "inherited", "scratch-1", "ladder")
+    run("inheritance/study.py", *arguments, "--seeds", 1, "--arms", *arms)
     rows = list(csv.DictReader((tmp_path / "out/runs.csv").read_text().splitlines()))
-    assert [row["arm"] for row in rows] == ["inherited", "scratch-1", "ladder"]
+    assert sorted(row["arm"] for row in rows) == sorted(arms)
     for row in rows:
         assert 0 <= float(row["test"]) <= float(row["possible"]) <= 1
     summary = json.loads((tmp_path / "out/summary.json").read_text())
-    assert summary["best rival"] in ("scratch-1", "ladder")
+    assert summary["best rival"] in arms[1:]
+    trace = json.loads((tmp_path / "out/rows/inherited-1.json").read_text())["trace"]
+    assert trace[-1]["test"] <= 1 and trace[-1]["examples"] >= trace[0]["examples"] > 0
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"volume.png", "fronts.png", "validation.png"}
+
+
+def test_operators_are_measured_against_fresh_networks(tmp_path):
+    arguments = ["--child-examples", 300, "--sites", 1, "--operators", "prune", "widen", "--out", tmp_path]
+    run("inheritance/operators.py", *arguments)
+    rows = list(csv.DictReader((tmp_path / "operators.csv").read_text().splitlines()))
+    assert [row["operator"] for row in rows] == ["prune", "widen"]
+    assert all(0 < float(row[stage]) < 1 for row in rows for stage in ("parent", "rewritten", "trained", "fresh"))
+    assert len((tmp_path / "children.csv").read_text().splitlines()) == 7
+
+
+def test_choices_from_few_images_are_judged(tmp_path):
+    command = [sys.executable, "-m", "lemonade", "search", "--evaluations", "6", "--child-examples", "1500", "-q"]
+    subprocess.run([*command, "--set", "keep=all", "--out", str(tmp_path / "r")], check=True)
+    run("inheritance/choice.py", tmp_path / "r", "--images", 50, 287, "--out", tmp_path)
+    rows = list(csv.DictReader((tmp_path / "choice.csv").read_text().splitlines()))
+    assert {(row["validation images"], row["choices"]) for row in rows} == {("50", "20"), ("287", "1")}
+    assert all(float(row["loss of choice"]) >= 0 for row in rows)
 
 
 def test_evidence_of_a_run_is_kept(tmp_path):

@@ -49,6 +49,25 @@ def whole(tmp_path_factory):
     return outcome(start(tmp_path_factory.mktemp("whole") / "r"))
 
 
+def test_children_stopped_early_are_counted_and_a_killed_run_stops_the_same(tmp_path):
+    whole = start(tmp_path / "whole", evaluations=120)
+    stopped = [name for name, one in whole.evaluations.items() if one.status is Status.STOPPED]
+    assert stopped
+    assert whole.spent.evaluations == len(whole.evaluations) == 120
+    assert whole.spent.examples == sum(one.examples for one in whole.evaluations.values())
+    assert all(whole.evaluations[name].weights is None and whole.evaluations[name].examples for name in stopped)
+
+    def kill(event):
+        if event.trained == 90:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        start(tmp_path / "killed", kill, evaluations=120)
+    again = resume(tmp_path / "killed")
+    assert outcome(again) == outcome(whole)
+    assert [name for name, one in again.evaluations.items() if one.status is Status.STOPPED] == stopped
+
+
 class TestBudgets:
     def test_evaluations_count_initial_networks_and_failures(self, tmp_path):
         run = start(tmp_path / "r", fail={"c0002": Status.FAILED, "c0009": Status.DIVERGED})
@@ -248,7 +267,8 @@ class TestOutcome:
         run = start(tmp_path / "r")
         kept = {path.stem for path in (tmp_path / "r" / "weights").glob("*.safetensors")}
         late = {name for name, one in run.evaluations.items() if run.candidates[name].generation == 7}
-        assert {one.id for one in run.front} <= kept <= {one.id for one in run.front} | late
+        # members that children of the last, unfinished generation dominate are still there
+        assert {one.id for one in run.front} <= kept <= set(run.generations[-1].front) | late
 
     def test_all_weights_are_kept_if_so_wished(self, tmp_path):
         run = start(tmp_path / "r", keep="all")

@@ -5,6 +5,8 @@ fresh weights with 1, 2, 4 and 8 times a child's examples (initial networks as a
 and a hand-made ladder of eight chains trained long on all the examples that the searches had. Members are chosen on the
 validation images and judged on the test images, which only studies open.
 
+An arm may change settings, as ``inherited:training.peak_rate=0.1,search.children=4``: so constants are compared.
+
 A line a run goes to `runs.csv`, medians and tests against the rivals to `summary.json`, pictures beside them. What was
 judged is kept in `rows/`, and a search that was stopped is resumed: the same command goes on where it ended.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,14 +48,16 @@ class Study:
 
     def finished(self, arm: str, seed: int) -> lemonade.Run:
         """The search of an arm and a seed, brought to its end; the weights of all its children are kept."""
-        folder = self.runs / f"{arm}-{seed}"
+        folder = self.runs / file_name(arm, seed)
         if folder.exists():
             return resume_search(folder)
         settings = self.settings | {"seed": seed, "keep": "all"}
-        if arm != OURS:
-            kind, factor = arm.split("-")
+        name, _, changes = arm.partition(":")
+        if name != OURS:
+            kind, factor = name.split("-")
             settings |= {"inherit": False, "child_examples": int(factor) * self.child_examples}
             settings |= {"training.initial_factor": 1.0, "method": "random" if kind == "random" else "lemonade"}
+        settings |= dict(parse_assignment(text) for text in changes.split(",") if text)
         return lemonade.search(out=folder, **settings)
 
     def judged(self, arm: str, seed: int, examples: int) -> dict[str, Any]:
@@ -68,6 +73,11 @@ class Study:
             shutil.rmtree(run.folder / "weights")
         front = [one.to_json() for one in self.court.chosen(networks)]
         return {"arm": arm, "seed": seed, **spent, **self.court.verdict(networks), "trace": trace, "front": front}
+
+
+def file_name(arm: str, seed: int) -> str:
+    """A name for files of that arm and seed."""
+    return f"{re.sub(r'[^A-Za-z0-9_.=-]+', '_', arm)}-{seed}"
 
 
 def main() -> None:
@@ -89,7 +99,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for arm in arguments.arms:
-            path = kept / f"{arm}-{seed}.json"
+            path = kept / f"{file_name(arm, seed)}.json"
             if not path.exists():
                 others = [json.loads(other.read_text()) for other in kept.glob(f"*-{seed}.json")]
                 most = max([row["examples"] for row in others], default=0)
@@ -101,6 +111,12 @@ def main() -> None:
     write_table(rows, arguments.out / "runs.csv")
     (arguments.out / "summary.json").write_text(json.dumps(summarise(rows, OURS), indent=1) + "\n")
     draw(rows, OURS, arguments.out)
+
+
+def _arm(text: str) -> str:
+    if text.partition(":")[0] not in ARMS:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(ARMS)}, perhaps with :KEY=VALUE, got '{text}'")
+    return text
 
 
 def _arguments() -> argparse.Namespace:
@@ -115,7 +131,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--limits", type=int, nargs="+", default=(1_000, 5_000), help="sizes to tell the error at")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--arms", nargs="+", default=ARMS, choices=ARMS)
+    parser.add_argument("--arms", nargs="+", default=ARMS, type=_arm, help="default: %(default)s")
     parser.add_argument("--runs", type=Path, default=Path("runs/inheritance-study"), help="where the run folders go")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()

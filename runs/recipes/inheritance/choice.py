@@ -1,0 +1,168 @@
+"""How should members be chosen from few validation images?
+
+``python runs/recipes/inheritance/choice.py RUN [RUN ...] --out FOLDER`` reads all networks of searches that kept them
+(``--set keep=all``) on validation and test images, and chooses members as if there were fewer validation images: by the
+plain error, by the smoothed one (one minus the mean probability of the true class), and by both averaged over shifted
+views of each image. `choice.csv` tells, for each number of images and each way: optimism (hypervolume of the chosen on
+the images they were chosen by, minus on test images) and loss of choice (the best possible on test images minus the
+chosen); medians over random subsets and runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import lemonade
+from lemonade.data import Dataset, Split, load_dataset, load_test
+from lemonade.front import Axis, Front, hypervolume
+from lemonade.training.measure import logits
+from lemonade.types import Status
+from morphisms import build_module
+from morphisms.module import GraphModule
+
+Floats = NDArray[np.float64]
+SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+SUBSETS = 20
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What one network says of each image: whether it is wrong, and one minus the true class's probability."""
+
+    wrong: Floats
+    doubt: Floats
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One network: its size, its readings of validation images as they are and over shifted views, its test error."""
+
+    size: float
+    once: Readings
+    views: Readings
+    test: float
+
+
+WAYS: dict[str, Callable[[Measured], Floats]] = {
+    "plain": lambda one: one.once.wrong,
+    "smoothed": lambda one: one.once.doubt,
+    "plain over 5 views": lambda one: one.views.wrong,
+    "smoothed over 5 views": lambda one: one.views.doubt,
+}
+
+
+def shifted(split: Split, by: tuple[int, int]) -> Split:
+    """The images moved by so many pixels, edges repeated."""
+    padded = torch.nn.functional.pad(split.images.float(), (1, 1, 1, 1), mode="replicate").to(split.images.dtype)
+    down, right = 1 + by[0], 1 + by[1]
+    height, width = split.images.shape[-2:]
+    return replace(split, images=padded[..., down : down + height, right : right + width].contiguous())
+
+
+def readings(probabilities: Tensor, labels: Tensor) -> Readings:
+    """From class probabilities (n, classes)."""
+    wrong = (probabilities.argmax(dim=1) != labels).double()
+    doubt = 1 - probabilities.gather(1, labels[:, None])[:, 0]
+    return Readings(wrong.numpy(), doubt.double().numpy())
+
+
+def measured(run: lemonade.Run, data: Dataset, test: Split) -> list[Measured]:
+    """All networks of a run."""
+    views = [shifted(data.validation, by) for by in SHIFTS]
+    found = []
+    for name, evaluation in run.evaluations.items():
+        if evaluation.status is Status.OK:
+            member = run.member(name)
+            module = build_module(member.graph, member.weights())
+            every = [_probabilities(module, view, data) for view in views]
+            labels = data.validation.labels
+            on_test = readings(_probabilities(module, test, data), test.labels).wrong.mean()
+            found.append(
+                Measured(
+                    member.values["params"],
+                    readings(every[0], labels),
+                    readings(torch.stack(every).mean(dim=0), labels),
+                    float(on_test),
+                )
+            )
+    return found
+
+
+def judged(
+    networks: list[Measured], images: NDArray[np.int64], box: tuple[Axis, Axis]
+) -> dict[str, tuple[float, float]]:
+    """Optimism and loss of choice of each way, from so many validation images."""
+    possible = _volume(networks, [one.test for one in networks], [one.test for one in networks], box)
+    found = {}
+    for way, reading in WAYS.items():
+        by = [float(reading(one)[images].mean()) for one in networks]
+        seen = [float(one.once.wrong[images].mean()) for one in networks]
+        on_test = _volume(networks, by, [one.test for one in networks], box)
+        found[way] = (_volume(networks, by, seen, box) - on_test, possible - on_test)
+    return found
+
+
+def _volume(networks: list[Measured], by: list[float], told: list[float], box: tuple[Axis, Axis]) -> float:
+    """Hypervolume, in errors `told`, of the front by errors `by`."""
+    front = Front()
+    for position, (one, error) in enumerate(zip(networks, by, strict=True)):
+        front.add(str(position), (error, one.size))
+    return hypervolume([(told[int(name)], networks[int(name)].size) for name in front.ids], box)
+
+
+def _probabilities(module: GraphModule, split: Split, data: Dataset) -> Tensor:
+    return logits(module, split, data, "cpu").softmax(dim=1)
+
+
+def main() -> None:
+    """Read, choose, write down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--images", type=int, nargs="+", default=(100, 300, 1_000, 5_000))
+    parser.add_argument("--error", type=float, nargs=2, default=(0.0, 0.3), help="the box's side of the error")
+    parser.add_argument("--params", type=float, nargs=2, default=(10**2.5, 1e6), help="and of the parameters")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    box = (Axis(*arguments.error, False), Axis(*arguments.params, True))
+    rng = np.random.default_rng(0)
+    outcomes: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for folder in arguments.runs:
+        run = lemonade.Run.load(folder)
+        data = load_dataset(run.config.dataset, run.config.data)
+        networks = measured(run, data, load_test(run.config.dataset, run.config.data))
+        print(f"{folder}: {len(networks)} networks read", flush=True)
+        for count in [count for count in arguments.images if count <= len(data.validation)]:
+            for _ in range(1 if count == len(data.validation) else SUBSETS):
+                images = rng.permutation(len(data.validation))[:count]
+                for way, outcome in judged(networks, images, box).items():
+                    outcomes.setdefault((count, way), []).append(outcome)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = [
+        {
+            "validation images": count,
+            "chosen by": way,
+            "choices": len(found),
+            "optimism": round(float(np.median([one for one, _ in found])), 4),
+            "loss of choice": round(float(np.median([one for _, one in found])), 4),
+        }
+        for (count, way), found in sorted(outcomes.items(), key=lambda pair: pair[0][0])
+    ]
+    with (arguments.out / "choice.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
