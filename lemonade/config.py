@@ -89,6 +89,9 @@ class SearchSettings(Settings):
     operators_most: int = Field(3, ge=1, le=20, description="a child gets one to this many operators")
     sampling: Literal["density", "uniform"] = Field("density", description="how parents and children are drawn")
     accept: Literal["gain", "density"] = Field("gain", description="how children are accepted")
+    gain_per: Literal["second", "child"] = Field(
+        "second", description="gains are divided by the time that training is likely to take, or not"
+    )
     explore_share: float = Field(0.25, ge=0, le=1, description="share of the children drawn by density all the same")
     stop_chance: float = Field(
         0.05, ge=0, lt=1, description="a child less likely than this to reach the front is stopped early; 0: none is"

@@ -207,8 +207,14 @@ class Lemonade:
             weights = self._weights(_points(population) if search.density_of == "population" else at, at)
             chosen = rng.choice(len(proposals), size=drawn, replace=False, p=weights).tolist()
             if ranks:
-                features, costs = [self._features(one) for one in proposals], [one.costs for one in proposals]
-                chosen = self._forecast.ranked(features, costs, self._front.ids, search.children, chosen)
+                chosen = self._forecast.ranked(
+                    [one.graph for one in proposals],
+                    [self._features(one) for one in proposals],
+                    [one.costs for one in proposals],
+                    self._front.ids,
+                    search.children,
+                    chosen,
+                )
             chosen.sort()
         for position in chosen:
             self.report.count(proposals[position].operators, "accepted")
