@@ -121,12 +121,12 @@ class TrainingSettings(Settings):
     """How a child is trained: one rule for every method and every child."""
 
     child_examples: Count | None = Field(
-        None, gt=0, description="training images a child sees; default: 8 epochs, at least 8,000, at most 90,000"
+        None, gt=0, description="training images a child sees; default: 16 epochs, at least 8,000, at most 90,000"
     )
     child_time: Seconds | None = Field(
         None, gt=0, description="a child that takes longer is given up as timed out; default: no limit"
     )
-    initial_factor: float = Field(3.0, gt=0, description="initial networks see this many times child_examples")
+    initial_factor: float = Field(2.0, gt=0, description="initial networks see this many times child_examples")
     batch_size: int | None = Field(
         None, gt=1, description="default: 50 below 5,000 training images, else 64 (CPU, 24 pixels and more) or 128"
     )

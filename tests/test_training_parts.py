@@ -35,7 +35,7 @@ def module() -> nn.Module:
         )
 
 
-@pytest.mark.parametrize(("images", "expected"), [(100, 8_000), (1_150, 9_200), (40_000, 90_000)])
+@pytest.mark.parametrize(("images", "expected"), [(100, 8_000), (1_150, 18_400), (40_000, 90_000)])
 def test_child_examples_are_eight_epochs_within_bounds(images: int, expected: int) -> None:
     assert child_examples(TrainingSettings(), images) == expected
 

@@ -38,10 +38,14 @@ class Engine:
 
 
 def child_examples(settings: TrainingSettings, train_images: int) -> int:
-    """Training images a child sees: eight epochs, at least 8,000 and at most 90,000, unless set."""
+    """Training images a child sees: sixteen epochs, at least 8,000 and at most 90,000, unless set.
+
+    Searches of 60 s on digits (1,150 images, two cores, 3 seeds) with 9,200, 18,400 and 36,800: mean hypervolume by the
+    smoothed error .9720, .9734, .9658.
+    """
     if settings.child_examples is not None:
         return settings.child_examples
-    return min(max(8 * train_images, 8_000), 90_000)
+    return min(max(16 * train_images, 8_000), 90_000)
 
 
 def engine_choices(settings: TrainingSettings, dataset: Dataset, device: torch.device | str) -> Engine:
