@@ -33,7 +33,7 @@ from lemonade.run import resume_search
 from lemonade.training import child_examples
 
 OURS = "inherited"
-ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-4", "ladder")
+ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", "ladder")
 
 
 @dataclass(frozen=True)
