@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from summary import Row, by_arm, median_curve
 
+LEAST_ERROR = 2e-3
+"""Errors below are drawn here, since the scale is logarithmic."""
 OURS_COLOUR = "#d55e00"
 COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#999999", "#cc79a7", "#000000")
 """Okabe and Ito's, which colour-blind people can tell apart."""
@@ -31,7 +34,7 @@ def _volumes(arms: dict[str, list[Row]], colours: dict[str, str]) -> Figure:
         for arm, rows in arms.items():
             if not rows[0]["trace"]:
                 continue
-            end = float(np.median([row["trace"][-1][axis] for row in rows]))
+            end = float(np.median([row[axis] for row in rows]))
             start = max(row["trace"][0][axis] for row in rows)
             at = np.geomspace(start, max(end, start * 1.01), 100)
             axes.plot(at, median_curve(rows, axis, at), color=colours[arm], label=f"{arm} ({len(rows)} seeds)")
@@ -39,12 +42,13 @@ def _volumes(arms: dict[str, list[Row]], colours: dict[str, str]) -> Figure:
             axes.fill_between(at, low, high, color=colours[arm], alpha=0.15, linewidth=0)
             lows.append(float(median_curve(rows, axis, at)[len(at) // 3]))
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel({"examples": "training images seen", "seconds": "seconds"}[axis])
         if lows:
             axes.set_ylim(bottom=min(lows))
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("hypervolume on test images")
-    figure.axes[0].legend(fontsize=8, loc="lower right")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=4)
     return figure
 
 
@@ -55,10 +59,12 @@ def _fronts(arms: dict[str, list[Row]], colours: dict[str, str]) -> Figure:
     sizes = np.geomspace(*_span(arms), 200)
     for arm, rows in arms.items():
         levels = np.array([[_error_within(row["front"], size) for size in sizes] for row in rows])
+        levels = np.maximum(levels, LEAST_ERROR)
         axes.step(sizes, np.median(levels, axis=0), where="post", color=colours[arm], label=arm)
         low, high = np.quantile(levels, (0.25, 0.75), axis=0)
         axes.fill_between(sizes, low, high, step="post", color=colours[arm], alpha=0.12, linewidth=0)
     axes.set_xscale("log")
+    axes.set_yscale("log")
     axes.set_xlabel("parameters")
     axes.set_ylabel("error on test images")
     axes.grid(alpha=0.3)

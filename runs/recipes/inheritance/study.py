@@ -8,7 +8,8 @@ validation images and judged on the test images, which only studies open.
 An arm may change settings, as ``inherited:training.peak_rate=0.1,search.children=4``: so constants are compared.
 
 A line a run goes to `runs.csv`, medians and tests against the rivals to `summary.json`, pictures beside them. What was
-judged is kept in `rows/`, and a search that was stopped is resumed: the same command goes on where it ended.
+judged is kept in `rows/`, and configs beside it. A search that was stopped is resumed: the same command goes on where
+it ended.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", "l
 
 @dataclass(frozen=True)
 class Study:
-    """What all runs share: the settings, where the run folders lie, and who judges."""
+    """What all runs share: the settings, where run folders and outcome lie, and who judges."""
 
     config: Config
     settings: dict[str, Any]
     child_examples: int
     runs: Path
+    out: Path
     court: Court
 
     def finished(self, arm: str, seed: int) -> lemonade.Run:
@@ -71,6 +73,9 @@ class Study:
             networks, trace = list(by_name.values()), self.court.trace(run, by_name)
             spent = {"examples": run.spent.examples, "seconds": run.spent.seconds, "children": run.spent.evaluations}
             shutil.rmtree(run.folder / "weights")
+            for name, kept in (("config.yaml", f"config/{file_name(arm, seed)}.yaml"), ("environment.json",) * 2):
+                (self.out / kept).parent.mkdir(exist_ok=True)
+                shutil.copy(run.folder / name, self.out / kept)
         front = [one.to_json() for one in self.court.chosen(networks)]
         return {"arm": arm, "seed": seed, **spent, **self.court.verdict(networks), "trace": trace, "front": front}
 
@@ -93,7 +98,8 @@ def main() -> None:
     box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
     smoothed = config.selection.is_smoothed(len(data.validation))
     court = Court(data, load_test(config.dataset, config.data), box, smoothed, arguments.limits)
-    study = Study(config, settings, child_examples(config.training, len(data.train)), arguments.runs, court)
+    examples = child_examples(config.training, len(data.train))
+    study = Study(config, settings, examples, arguments.runs, arguments.out, court)
     kept = arguments.out / "rows"
     kept.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []

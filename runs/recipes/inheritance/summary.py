@@ -12,6 +12,8 @@ from scipy.stats import wilcoxon
 
 Row = dict[str, Any]
 NESTED = ("trace", "front")
+LEAST_PAIRS = 6
+"""With fewer, Wilcoxon's test cannot come below .03, whatever the differences."""
 
 
 def by_arm(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -20,19 +22,25 @@ def by_arm(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return {arm: sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["seed"]) for arm in arms}
 
 
+def steps(row: Row) -> list[Row]:
+    """The trace of a run, and its end (the last generation may not have been brought to its own)."""
+    return [*row["trace"], {name: row[name] for name in ("examples", "seconds", "test")}]
+
+
 def median_curve(rows: Sequence[Row], axis: str, at: Sequence[float], quantile: float = 0.5) -> np.ndarray[Any, Any]:
     """Quantile over seeds of the test hypervolume when so many ``"examples"`` or ``"seconds"`` had been spent."""
     curves = []
     for row in rows:
-        spent = np.array([point[axis] for point in row["trace"]])
-        volumes = np.array([0.0, *[point["test"] for point in row["trace"]]])
+        points = steps(row)
+        spent = np.array([point[axis] for point in points])
+        volumes = np.array([0.0, *[point["test"] for point in points]])
         curves.append(volumes[np.searchsorted(spent, at, side="right")])
     return np.quantile(curves, quantile, axis=0)
 
 
 def needed(rows: Sequence[Row], axis: str, volume: float) -> float | None:
     """What the median curve of an arm has spent when it reaches a hypervolume; None if it never does."""
-    at = sorted(point[axis] for row in rows for point in row["trace"])
+    at = sorted(point[axis] for row in rows for point in steps(row))
     reached = np.flatnonzero(median_curve(rows, axis, at) >= volume)
     return float(at[reached[0]]) if reached.size else None
 
@@ -80,7 +88,7 @@ def _against(ours: Sequence[Row], rival: Sequence[Row]) -> dict[str, Any]:
     mine, theirs = ({row["seed"]: row["test"] for row in rows} for rows in (ours, rival))
     common = sorted(mine.keys() & theirs.keys())
     differences = [mine[seed] - theirs[seed] for seed in common]
-    enough = len(common) >= 3 and any(differences)
+    enough = len(common) >= LEAST_PAIRS and any(differences)
     found: dict[str, Any] = {
         "seeds": len(common),
         "median difference": float(np.median(differences)) if differences else None,
