@@ -80,7 +80,7 @@ def test_touched(parent):
     assert touched["add_skip"] == {"conv4", "bn4", "add2", "fc"}
     assert touched["concat_skip"] == {"fc"}
     assert touched["prune"] == {"conv3", "bn3", "fc"}
-    assert touched["remove_layer"] == {"add1"}
+    assert touched["remove_layer"] == {"add1", "conv3"}
     assert touched["remove_skip"] == {"conv3"}
     assert touched["separable"] == {"depthwise1", "conv2"}
     assert not act("continue", graph, weights).touched
