@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lemonade.density import inverse_density_weights
-from lemonade.front import Front
-from lemonade.methods.base import GenerationReport, Setting, candidate_id
+from lemonade.methods.base import Setting, candidate_id
 from lemonade.methods.forecast import Features, Forecast
+from lemonade.methods.generations import Generational
 from lemonade.spaces import Start
-from lemonade.types import Candidate, Evaluation, Status
+from lemonade.types import Candidate, Evaluation
 from morphisms import OPERATORS, Morphism, NetworkGraph, Site
 
 MOST_DRAWS = 20
@@ -38,92 +38,43 @@ class _Proposal:
         return [morphism.operator for morphism in self.morphisms]
 
 
-class Lemonade:
+class Lemonade(Generational):
     """The search method of the paper; every open point of it is a field of `SearchSettings`."""
 
     def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self.report = GenerationReport(0)
-        self._front = Front()
-        self._known: dict[str, Candidate] = {}
-        self._keys: set[str] = set()
+        super().__init__(setting)
         self._lineage_examples: dict[str, int] = {}
         self._forecast = Forecast(setting)
-        self._waiting: list[Candidate] = []
-        self._generation = 0
-        self._exhausted = False
         # a member trained further from scratch would be the same network again
         operators = setting.search.operators
         self._continues = setting.search.inherit and (operators is None or "continue" in operators)
 
-    @property
-    def front(self) -> Front:
-        """The population: what no network told of dominates."""
-        return self._front
-
-    @property
-    def finished(self) -> bool:
-        """Whether no new network within the limits could be found."""
-        return self._exhausted
-
-    def ask(self) -> list[Candidate]:
+    def generation(self) -> list[Candidate]:
         """The next generation; generation 0 is the initial population."""
-        if self._waiting or self._exhausted:
-            return []
-        self.report = GenerationReport(self._generation)
-        candidates = self._initial() if self._generation == 0 else self._children()
-        self._exhausted = not candidates
-        self._register(candidates)
-        return candidates
+        return self._initial() if self._generation == 0 else self._children()
 
-    def adopt(self, candidates: Sequence[Candidate]) -> None:
-        """Take over a generation of an earlier process."""
-        self.report = GenerationReport(self._generation)
-        self._register(candidates)
-
-    def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Add the generation's results to the front."""
-        for evaluation in evaluations:
-            candidate = self._known[evaluation.id]
-            self._forecast.told(candidate, evaluation, self._features(candidate) if candidate.parent else None)
-            if evaluation.status is Status.OK:
-                self._front.add(candidate.id, self.setting.vector(candidate, evaluation))
-        self._waiting = []
-        self._generation += 1
+    def told(self, candidate: Candidate, evaluation: Evaluation) -> None:
+        """Learn from a result, and add it to the front."""
+        self._forecast.told(candidate, evaluation, self._features(candidate) if candidate.parent else None)
+        super().told(candidate, evaluation)
 
     def live(self) -> set[str]:
         """The population: every parent is drawn from it."""
         return set(self._front.ids)
 
-    def _register(self, candidates: Sequence[Candidate]) -> None:
+    def register(self, candidates: Sequence[Candidate]) -> None:
+        """Know these candidates, and what their lineages will have seen."""
+        super().register(candidates)
         for candidate in candidates:
-            self._known[candidate.id] = candidate
-            self._keys.add(candidate.key)
             # a child made from scratch has seen only its own examples
             before = self._lineage_examples.get(candidate.parent or "", 0) if self.setting.search.inherit else 0
             self._lineage_examples[candidate.id] = before + candidate.examples
-        self._waiting = list(candidates)
 
     def _initial(self) -> list[Candidate]:
-        starts = self._starts_within_limits()
         made = []
-        for number, start in enumerate(starts):
+        for number, start in enumerate(self._starts_within_limits()):
             self.report.count([], "proposed")
-            self.report.count([], "accepted")
-            made.append(
-                Candidate(
-                    id=candidate_id(number),
-                    graph=start.graph,
-                    key=self.setting.space.key(start.graph),
-                    parent=None,
-                    morphisms=(),
-                    generation=0,
-                    costs=dict(self.setting.costs(start.graph)),
-                    examples=self.setting.initial_examples,
-                    seed=self.setting.candidate_seed(number),
-                    origin=start.origin,
-                )
-            )
+            made.append(self.without_parent(number, start.graph, self.setting.initial_examples, start.origin))
         return made
 
     def _starts_within_limits(self) -> list[Start]:
@@ -141,7 +92,7 @@ class Lemonade:
 
     def _children(self) -> list[Candidate]:
         """One generation of Algorithm 1, steps a to f."""
-        rng = np.random.default_rng([self.setting.seed, self._generation])
+        rng = self.rng()
         population = [self._known[name] for name in self._front.ids]
         if not population:  # every initial network failed: nothing to inherit from
             return []
@@ -168,14 +119,8 @@ class Lemonade:
             proposal = self._proposal(population[rng.choice(len(population), p=weights)], rng)
             if proposal is None:
                 continue
-            self.report.count(proposal.operators, "proposed")
-            if proposal.key in self._keys or proposal.key in found:
-                self.report.count(proposal.operators, "duplicate")
-            elif not self.setting.within_limits(proposal.costs):
-                self.report.count(proposal.operators, "over_limit")
-            elif not self.setting.above_floors(proposal.costs):
-                self.report.count(proposal.operators, "below_floor")
-            else:
+            is_known = proposal.key in self._keys or proposal.key in found
+            if not self.is_refused(proposal.operators, is_known, proposal.costs):
                 found[proposal.key] = proposal
         return list(found.values())
 
