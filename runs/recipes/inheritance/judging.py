@@ -76,21 +76,20 @@ class Court:
             found.append(self.read(module, params(graph)))
         return found
 
-    def chosen(self, networks: Sequence[Network], smoothed: bool | None = None) -> list[Network]:
+    def chosen(self, networks: Sequence[Network]) -> list[Network]:
         """What a person would choose, from the validation images: the front, smallest first."""
-        by_smoothed = self.smoothed if smoothed is None else smoothed
         return _front(
             networks,
-            [one.validation.error_smoothed if by_smoothed else one.validation.error for one in networks],
+            [one.validation.error_smoothed if self.smoothed else one.validation.error for one in networks],
         )
 
     def volume(self, chosen: Sequence[Network], part: str) -> float:
         """Hypervolume of chosen networks by their plain error on ``"validation"`` or ``"test"`` images."""
         return hypervolume([(getattr(one, part).error, one.size) for one in chosen], self.box)
 
-    def verdict(self, networks: Sequence[Network], smoothed: bool | None = None) -> dict[str, float]:
+    def verdict(self, networks: Sequence[Network]) -> dict[str, float]:
         """Hypervolumes of the chosen on validation and on test images, and the best possible on test images."""
-        chosen = self.chosen(networks, smoothed)
+        chosen = self.chosen(networks)
         possible = _front(networks, [one.test.error for one in networks])
         return {
             "validation": self.volume(chosen, "validation"),
