@@ -108,7 +108,7 @@ class Assembly:
         from lemonade.data import load_dataset
         from lemonade.evaluate.devices import resolve_device, worker_count
         from lemonade.evaluate.workers import WorkerEvaluator
-        from lemonade.training import child_examples
+        from lemonade.training import ChildBudget
 
         self.device = resolve_device(config.device)
         self.workers = config.workers or worker_count(self.device)
@@ -132,8 +132,8 @@ class Assembly:
             self.close()
             raise
         self.facts = DataFacts.of(self.dataset)
-        self.child_examples = child_examples(config.training, len(self.dataset.train))
-        self.initial_examples = round(self.child_examples * config.training.initial_factor)
+        self.child_budget = ChildBudget.of(config.training, len(self.dataset.train))
+        self.initial_examples = round(self.child_budget.least * config.training.initial_factor)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
     def __enter__(self) -> Self:
@@ -182,7 +182,7 @@ class Assembly:
             ),
             axes={one.name: one.axis for one in self.objectives},
             seed=config.seed,
-            child_examples=self.child_examples,
+            child_examples=self.child_budget.after,
             initial_examples=self.initial_examples,
         )
         return METHODS[config.method](setting)
@@ -214,13 +214,15 @@ class Assembly:
     def describe(self) -> list[str]:
         """Sentences on what a run would do: data, objectives, budget, start networks with their costs."""
         facts = self.facts
+        budget = self.child_budget
+        more = ", more the longer the search goes on" if budget.growth else ""
         lines = [
             f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
             f"{facts.input_shape[1]}x{facts.input_shape[2]}x{facts.input_shape[0]}, {len(facts.classes)} classes",
             *facts.notes,
             f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in self.objectives)}",
             f"{self.workers} worker{'s' if self.workers > 1 else ''} on {self.device}",
-            f"each child sees {self.child_examples:,} training images, an initial network {self.initial_examples:,}",
+            f"an initial network sees {self.initial_examples:,} training images, a child {budget.least:,}{more}",
             "members are ranked by the smoothed error" if self.smoothed else "members are ranked by the error",
         ]
         for start in self.search().ask():

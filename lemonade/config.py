@@ -123,6 +123,11 @@ class TrainingSettings(Settings):
     child_examples: Count | None = Field(
         None, gt=0, description="training images a child sees; default: 16 epochs, at least 8,000, at most 90,000"
     )
+    child_growth: float | None = Field(
+        None,
+        ge=0,
+        description="children see at least the root of this times what the search has seen; 0: a fixed number",
+    )
     child_time: Seconds | None = Field(
         None, gt=0, description="a child that takes longer is given up as timed out; default: no limit"
     )

@@ -74,6 +74,15 @@ def test_missing_parts_are_drawn_from_train(tmp_path: Path) -> None:
     assert "validation: 6 of the 12 images given" in data.notes
 
 
+def test_fewer_training_images_are_another_split(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 5)
+    fill(tmp_path / "val", 2)
+    fill(tmp_path / "test", 2)
+    whole, part = (load_dataset(str(tmp_path), DataSettings.model_validate({"train_most": most})) for most in (None, 6))
+    assert (len(whole.train), len(part.train), len(part.validation)) == (15, 6, 6)
+    assert whole.split_hash != part.split_hash
+
+
 def test_test_images_are_listed_but_never_opened(tmp_path: Path) -> None:
     fill(tmp_path / "train")
     for name in "abc":

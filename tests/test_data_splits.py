@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lemonade.config import DataSettings
 from lemonade.data import SOURCES, load_dataset, load_test
-from lemonade.data.splits import check_counts, hash_splits, order_validation, split_test, split_validation
+from lemonade.data.splits import check_counts, hash_splits, limit_train, order_validation, split_test, split_validation
 from lemonade.errors import LemonadeError
 
 
@@ -58,6 +58,21 @@ def test_a_given_validation_split_is_kept_whole_up_to_the_cap() -> None:
     labels = np.repeat(np.arange(3), 10)
     assert sorted(order_validation("made", labels, make_settings())) == list(range(30))
     assert np.bincount(labels[order_validation("made", labels, make_settings(validation_most=6))]).tolist() == [2, 2, 2]
+
+
+def test_training_images_are_all_used_unless_capped() -> None:
+    labels = np.repeat(np.arange(3), [30, 20, 10])
+    assert limit_train("made", labels, make_settings()).tolist() == list(range(60))
+    assert limit_train("made", labels, make_settings(train_most=60)).tolist() == list(range(60))
+
+
+def test_a_cap_on_training_images_keeps_the_shares_of_the_classes() -> None:
+    labels = np.repeat(np.arange(3), [30, 20, 10])
+    kept = limit_train("made", labels, make_settings(train_most=12))
+    assert kept.tolist() == sorted(kept.tolist())
+    assert np.bincount(labels[kept]).tolist() == [6, 4, 2]
+    with pytest.raises(LemonadeError, match=r"made: data.train_most is 2, but each of the 3 classes needs a training"):
+        limit_train("made", labels, make_settings(train_most=2))
 
 
 def test_a_cap_below_the_classes_is_an_error() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
-from lemonade.training import child_examples, engine_choices, logits, read_error
+from lemonade.training import ChildBudget, engine_choices, logits, read_error
 from lemonade.training.optimiser import Optimiser
 from lemonade.training.stream import smoothed_targets, stream
 
@@ -36,12 +36,18 @@ def module() -> nn.Module:
 
 
 @pytest.mark.parametrize(("images", "expected"), [(100, 8_000), (1_150, 18_400), (40_000, 90_000)])
-def test_child_examples_are_eight_epochs_within_bounds(images: int, expected: int) -> None:
-    assert child_examples(TrainingSettings(), images) == expected
+def test_first_children_see_so_many_epochs_within_bounds(images: int, expected: int) -> None:
+    assert ChildBudget.of(TrainingSettings(), images).after(0) == expected
 
 
-def test_child_examples_as_set() -> None:
-    assert child_examples(TrainingSettings(child_examples=17), 1_150) == 17
+def test_children_see_more_the_more_the_search_has_seen() -> None:
+    budget = ChildBudget.of(TrainingSettings(child_examples=1_000, child_growth=100), 1_150)
+    assert [budget.after(spent) for spent in (0, 10_000, 1_000_000)] == [1_000, 1_000, 10_000]
+
+
+def test_child_examples_stay_as_set() -> None:
+    budget = ChildBudget.of(TrainingSettings(child_examples=17), 1_150)
+    assert [budget.after(spent) for spent in (0, 10**9)] == [17, 17]
 
 
 def test_engine_follows_settings() -> None:

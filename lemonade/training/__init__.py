@@ -1,14 +1,14 @@
 """Training a child and reading its error."""
 
-from lemonade.training.engine import Engine, child_examples, engine_choices
+from lemonade.training.engine import ChildBudget, Engine, engine_choices
 from lemonade.training.loop import Trained, train
 from lemonade.training.measure import Reading, logits, read_error
 
 __all__ = [
+    "ChildBudget",
     "Engine",
     "Reading",
     "Trained",
-    "child_examples",
     "engine_choices",
     "logits",
     "read_error",

@@ -11,7 +11,6 @@ chosen); medians over random subsets and runs.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from outcome import write_origin, write_table
 from torch import Tensor
 
 import lemonade
@@ -158,10 +158,8 @@ def main() -> None:
         }
         for (count, way), found in sorted(outcomes.items(), key=lambda pair: pair[0][0])
     ]
-    with (arguments.out / "choice.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(rows, arguments.out / "choice.csv")
+    write_origin(arguments.out)
 
 
 if __name__ == "__main__":

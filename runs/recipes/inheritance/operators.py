@@ -9,7 +9,6 @@ distillation, after training, and of the fresh network.
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from outcome import write_origin, write_table
 
 from lemonade.config import TrainingSettings, make_config
 from lemonade.data import load_dataset
 from lemonade.evaluate.child import Bench, evaluate_child
 from lemonade.objectives import costs, resolve
 from lemonade.spaces.network import chain
-from lemonade.training import child_examples
+from lemonade.training import ChildBudget
 from lemonade.types import RESTARTED, Candidate, Evaluation, Job
 from morphisms import OPERATORS, Morphism, NetworkGraph, Site, params
 
@@ -148,16 +148,14 @@ def main() -> None:
     config = make_config(None, settings)
     data = load_dataset(arguments.dataset, config.data)
     bench = Bench(data, {}, [one for one in OBJECTIVES if one.name == "error"], torch.device("cpu"))
-    examples = arguments.child_examples or child_examples(config.training, len(data.train))
+    examples = arguments.child_examples or ChildBudget.of(config.training, len(data.train)).least
     with tempfile.TemporaryDirectory() as folder:
         laboratory = Laboratory(bench, config.training, examples, Path(folder))
         rows = measured(laboratory, arguments.operators, arguments.sites, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, table in (("children", rows), ("operators", medians(rows))):
-        with (arguments.out / f"{name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(table[0]))
-            writer.writeheader()
-            writer.writerows(table)
+        write_table(table, arguments.out / f"{name}.csv")
+    write_origin(arguments.out, examples=examples)
 
 
 if __name__ == "__main__":

@@ -24,14 +24,15 @@ from typing import Any
 
 from figures import draw
 from judging import Court
-from summary import summarise, write_table
+from outcome import write_table
+from summary import NESTED, summarise
 
 import lemonade
 from lemonade.config import Config, make_config, parse_assignment
 from lemonade.data import load_dataset, load_test
 from lemonade.front import Axis
 from lemonade.run import resume_search
-from lemonade.training import child_examples
+from lemonade.training import ChildBudget
 
 OURS = "inherited"
 ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", "ladder")
@@ -43,7 +44,7 @@ class Study:
 
     config: Config
     settings: dict[str, Any]
-    child_examples: int
+    child_budget: ChildBudget
     runs: Path
     out: Path
     court: Court
@@ -57,7 +58,9 @@ class Study:
         name, _, changes = arm.partition(":")
         if name != OURS:
             kind, factor = name.split("-")
-            settings |= {"inherit": False, "child_examples": int(factor) * self.child_examples}
+            budget, times = self.child_budget, int(factor)
+            settings |= {"inherit": False, "training.child_examples": times * budget.least}
+            settings |= {"training.child_growth": times**2 * budget.growth}
             settings |= {"training.initial_factor": 1.0, "method": "random" if kind == "random" else "lemonade"}
         settings |= dict(parse_assignment(text) for text in changes.split(",") if text)
         return lemonade.search(out=folder, **settings)
@@ -98,8 +101,8 @@ def main() -> None:
     box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
     smoothed = config.selection.is_smoothed(len(data.validation))
     court = Court(data, load_test(config.dataset, config.data), box, smoothed, arguments.limits)
-    examples = child_examples(config.training, len(data.train))
-    study = Study(config, settings, examples, arguments.runs, arguments.out, court)
+    budget = ChildBudget.of(config.training, len(data.train))
+    study = Study(config, settings, budget, arguments.runs, arguments.out, court)
     kept = arguments.out / "rows"
     kept.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -114,7 +117,7 @@ def main() -> None:
             row = rows[-1]
             print(f"{arm}, seed {seed}: test {row['test']:.4f} of {row['possible']:.4f} possible", flush=True)
     rows = [json.loads(path.read_text()) for path in sorted(kept.glob("*.json"))]
-    write_table(rows, arguments.out / "runs.csv")
+    write_table(rows, arguments.out / "runs.csv", without=NESTED)
     (arguments.out / "summary.json").write_text(json.dumps(summarise(rows, OURS), indent=1) + "\n")
     draw(rows, OURS, arguments.out)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,12 +101,3 @@ def _against(ours: Sequence[Row], rival: Sequence[Row]) -> dict[str, Any]:
             found[f"{axis} the rival needed for our median"] = needed(rival, axis, goal)
             found[f"{axis} ours needed for our median"] = needed(ours, axis, goal)
     return found
-
-
-def write_table(rows: Sequence[Row], path: Path) -> None:
-    """A CSV line a run, without traces and fronts."""
-    names = list(dict.fromkeys(name for row in rows for name in row if name not in NESTED))
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
