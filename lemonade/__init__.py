@@ -16,14 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lemonade.errors import LemonadeError
+    from lemonade.exporting.writing import export
     from lemonade.history import Run
     from lemonade.objectives import objective
     from lemonade.run import search
 
 __version__ = "0.1.0"
-__all__ = ["LemonadeError", "Run", "objective", "search"]
+__all__ = ["LemonadeError", "Run", "export", "objective", "search"]
 
-_HOME = {"LemonadeError": "errors", "Run": "history", "objective": "objectives", "search": "run"}
+_HOME = {
+    "LemonadeError": "errors",
+    "Run": "history",
+    "export": "exporting.writing",
+    "objective": "objectives",
+    "search": "run",
+}
 
 
 def __getattr__(name: str) -> Any:

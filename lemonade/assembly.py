@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -106,6 +105,7 @@ class Assembly:
         self._work: Path | None = None
         notify("loading PyTorch")
         from lemonade.data import load_dataset
+        from lemonade.data.cache import cache_folder
         from lemonade.evaluate.devices import resolve_device, worker_count
         from lemonade.evaluate.workers import WorkerEvaluator
         from lemonade.training import ChildBudget
@@ -246,10 +246,3 @@ class Assembly:
                     f"objective '{name}': expected images of shape {self.dataset.input_shape}, as in "
                     f"'{self.config.dataset}', got {other.input_shape}. Set --image-size for both."
                 )
-
-
-def cache_folder() -> Path:
-    """Where decoded images are kept between runs: ``$LEMONADE_CACHE``, or the user's cache folder."""
-    given = os.environ.get("LEMONADE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(given) if given else Path(base) / "lemonade" / "decoded"

@@ -220,6 +220,20 @@ class Run:
             f"{self.folder} has no network '{name}'.{hint} The front's: {', '.join(one.id for one in self.front)}."
         )
 
+    def choose(self, names: str) -> list[Member]:
+        """Networks by a list of names, each once: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
+
+        Raises:
+            LemonadeError: as `member`, or if the front is asked for and empty.
+        """
+        chosen: dict[str, Member] = {}
+        for name in [part.strip() for part in names.split(",") if part.strip()]:
+            found = self.front.members if name == "front" else [self.member(name)]
+            chosen.update((member.id, member) for member in found)
+        if not chosen:
+            raise LemonadeError(f"{self.folder}: the front is empty: no child has been trained without failure yet.")
+        return list(chosen.values())
+
     def lineage(self, name: str) -> tuple[Member, ...]:
         """A network and its ancestors, up to the start network.
 

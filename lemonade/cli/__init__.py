@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lemonade import __version__
-from lemonade.cli import doctor, front, lineage, resume, search, show, status
+from lemonade.cli import doctor, export, front, lineage, resume, search, show, status
 from lemonade.errors import LemonadeError
 from lemonade.reporting.screen import allow_any_encoding
 
@@ -38,7 +38,7 @@ def _flowing(text: str) -> str:
     return "\n\n".join([" ".join(paragraph.split()) for paragraph in paragraphs])
 
 
-SEARCHING, READING, CHECKING = "Search", "Look at a run", "This machine"
+SEARCHING, READING, USING, CHECKING = "Search", "Look at a run", "Use its networks", "This machine"
 for panel, name, verb in (
     (SEARCHING, "search", search.search),
     (SEARCHING, "resume", resume.resume),
@@ -46,6 +46,7 @@ for panel, name, verb in (
     (READING, "front", front.front),
     (READING, "show", show.show),
     (READING, "lineage", lineage.lineage),
+    (USING, "export", export.export),
     (CHECKING, "doctor", doctor.doctor),
 ):
     app.command(name, rich_help_panel=panel, help=_flowing(verb.__doc__ or ""))(verb)

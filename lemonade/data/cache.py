@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,6 +19,13 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _FORMAT = 1  # raise when decoding changes what is stored
+
+
+def cache_folder() -> Path:
+    """Where decoded images are kept between runs: ``$LEMONADE_CACHE``, or the user's cache folder."""
+    given = os.environ.get("LEMONADE_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(given) if given else Path(base) / "lemonade" / "decoded"
 
 
 def cached(

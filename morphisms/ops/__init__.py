@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from morphisms.ops.activations import ACTIVATIONS
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait
+from morphisms.ops.base import Attrs, Op, Shape, Source, TensorSpec, Trait
 from morphisms.ops.convolution import Conv, Depthwise, GroupedConv
 from morphisms.ops.heads import Dropout, Flatten, Identity, Linear
 from morphisms.ops.merging import Add, Concat
 from morphisms.ops.normalisation import BatchNorm
 from morphisms.ops.pooling import AvgPool, GlobalAvgPool, MaxPool
 
-__all__ = ["OPS", "Attrs", "Op", "Shape", "TensorSpec", "Trait"]
+__all__ = ["OPS", "Attrs", "Op", "Shape", "Source", "TensorSpec", "Trait"]
 
 _KINDS: tuple[type[Op], ...] = (
     Conv,

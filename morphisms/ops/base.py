@@ -37,6 +37,19 @@ class Trait(Enum):
 
 
 @dataclass(frozen=True)
+class Source:
+    """An operation as a line of Python, for a reader who has torch alone.
+
+    Attributes:
+        layer: Expression that makes the layer it needs, ``"nn.Linear(16, 10)"``; None if it needs none.
+        call: What it returns, with ``{layer}`` for that layer and ``{0}``, ``{1}``, ... for its inputs.
+    """
+
+    layer: str | None
+    call: str = "{layer}({0})"
+
+
+@dataclass(frozen=True)
 class TensorSpec:
     """One tensor of an operation.
 
@@ -88,6 +101,10 @@ class Op(ABC):
     @abstractmethod
     def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
         """A module whose forward takes the inputs in order; its tensors carry the names of `tensors`."""
+
+    @abstractmethod
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        """The same as `build`, as Python: `nn` is `torch.nn`, `F` its functional; tensors have the same names."""
 
     def check(self, attrs: Attrs) -> None:  # noqa: B027  (most operations have nothing to refuse)
         """Refuse attribute values without meaning.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, flag, positive, size, window
+from morphisms.ops.base import Attrs, Op, Shape, Source, TensorSpec, Trait, feature_map, flag, positive, size, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,6 +16,13 @@ def _check_window(attrs: Attrs) -> None:
     flag(attrs, "bias")
     if int(attrs["kernel"]) % 2 == 0:
         raise ValueError(f"kernel must be odd, got {attrs['kernel']}")
+
+
+def _source(channels: int, out: int, groups: int, attrs: Attrs) -> Source:
+    kernel, stride = int(attrs["kernel"]), int(attrs["stride"])
+    more = {"stride": stride if stride > 1 else 0, "padding": kernel // 2, "groups": groups if groups > 1 else 0}
+    words = [f"{name}={value}" for name, value in more.items() if value] + ["bias=False"] * (not attrs["bias"])
+    return Source(f"nn.Conv2d({', '.join([str(channels), str(out), str(kernel), *words])})")
 
 
 class Conv(Op):
@@ -63,6 +70,9 @@ class Conv(Op):
             groups=self.groups(attrs),
             bias=bool(attrs["bias"]),
         )
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return _source(inputs[0][0], int(attrs["channels"]), self.groups(attrs), attrs)
 
 
 class GroupedConv(Conv):
@@ -120,3 +130,6 @@ class Depthwise(Op):
             groups=channels,
             bias=bool(attrs["bias"]),
         )
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return _source(inputs[0][0], inputs[0][0], inputs[0][0], attrs)

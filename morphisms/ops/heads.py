@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, flag, number, positive, size
+from morphisms.ops.base import Attrs, Op, Shape, Source, TensorSpec, Trait, feature_map, flag, number, positive, size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +23,9 @@ class Flatten(Op):
         from torch import nn
 
         return nn.Flatten()
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return Source(None, "torch.flatten({0}, 1)")
 
 
 class Linear(Op):
@@ -55,6 +58,9 @@ class Linear(Op):
 
         return nn.Linear(inputs[0][0], int(attrs["features"]), bias=bool(attrs["bias"]))
 
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return Source(f"nn.Linear({inputs[0][0]}, {attrs['features']}{'' if attrs['bias'] else ', bias=False'})")
+
 
 class Identity(Op):
     """Passes its input on."""
@@ -68,6 +74,9 @@ class Identity(Op):
         from torch import nn
 
         return nn.Identity()
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return Source(None, "{0}")
 
 
 class Dropout(Identity):
@@ -84,3 +93,6 @@ class Dropout(Identity):
         from torch import nn
 
         return nn.Dropout(float(attrs["p"]))
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return Source(f"nn.Dropout({attrs['p']})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, Trait, feature_map, flag
+from morphisms.ops.base import Attrs, Op, Shape, Source, TensorSpec, Trait, feature_map, flag
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +38,12 @@ class Add(Op):
 
         return Sum(len(inputs), bool(attrs["scaled"]))
 
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        if not attrs["scaled"]:
+            return Source(None, " + ".join(f"{{{k}}}" for k in range(len(inputs))))
+        terms = " + ".join(f"{{layer}}.scale[{k}] * {{{k}}}" for k in range(len(inputs)))
+        return Source(f'nn.ParameterDict({{"scale": torch.ones({len(inputs)})}})', terms)
+
 
 class Concat(Op):
     """Channels of all inputs in order; height and width have to agree."""
@@ -55,3 +61,6 @@ class Concat(Op):
         from morphisms.ops.layers import Concatenation
 
         return Concatenation()
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return Source(None, f"torch.cat([{', '.join(f'{{{k}}}' for k in range(len(inputs)))}], dim=1)")

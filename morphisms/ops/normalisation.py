@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from morphisms.ops.base import Attrs, Op, Shape, TensorSpec, feature_map, number, size
+from morphisms.ops.base import Attrs, Op, Shape, Source, TensorSpec, feature_map, number, size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,3 +40,7 @@ class BatchNorm(Op):
         from morphisms.ops.layers import Norm
 
         return Norm(inputs[0][0], float(attrs["eps"]))
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        eps = "" if attrs["eps"] == self.defaults["eps"] else f", eps={attrs['eps']!r}"
+        return Source(f"nn.BatchNorm2d({inputs[0][0]}{eps})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from morphisms.ops.base import Attrs, Op, Shape, feature_map, positive, size, window
+from morphisms.ops.base import Attrs, Op, Shape, Source, feature_map, positive, size, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +37,10 @@ class MaxPool(Op):
 
         return nn.MaxPool2d(int(attrs["kernel"]), int(attrs["stride"]), _padding(attrs))
 
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        padding = f", padding={_padding(attrs)}" if _padding(attrs) else ""
+        return Source(None, f"F.{self.name}2d({{0}}, {attrs['kernel']}, stride={attrs['stride']}{padding})")
+
 
 class AvgPool(MaxPool):
     """Mean of each window, zeros of the padding included."""
@@ -64,3 +68,6 @@ class GlobalAvgPool(Op):
         from torch import nn
 
         return nn.AdaptiveAvgPool2d(1)
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return Source(None, "F.adaptive_avg_pool2d({0}, 1)")

@@ -1,0 +1,76 @@
+"""`lemonade export`: networks of a run as files that run elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from lemonade.cli import common, options
+from lemonade.errors import LemonadeError
+from lemonade.reporting import screen
+
+if TYPE_CHECKING:
+    from lemonade.exporting.writing import Exported
+
+To = Annotated[
+    str,
+    typer.Option("--to", metavar="A,B,..", help="Which files: safetensors, pt2, onnx, python.", show_default=False),
+]
+PushDir = Annotated[
+    Path | None,
+    typer.Option("--push-dir", metavar="DIR", help="Lay the files out in this folder as a model hub expects them."),
+]
+Licence = Annotated[str, typer.Option("--licence", metavar="NAME", help="Licence for the cards, such as apache-2.0.")]
+
+
+def export(
+    run: options.RunFolder,
+    models: options.Models = "front",
+    to: To = "safetensors,pt2,onnx,python",
+    push_dir: PushDir = None,
+    licence: Licence = "unknown",
+    as_json: options.AsJson = False,
+) -> None:
+    """Export networks with their weights: safetensors, torch.export's archive, ONNX and a readable Python file.
+
+    Every file is read back and run on real images; how far it deviates from the original is printed and kept. They lie
+    in the run folder under models/ID/, with a card that says how to load them.
+    """
+    from lemonade.exporting.writing import export as export_run
+
+    console, shown = screen.console(), common.short_path(run)
+
+    def tell(done: Exported, total: int) -> None:
+        if not as_json:
+            console.print(Text(_line(done)))
+
+    formats = [name.strip() for name in to.split(",") if name.strip()]
+    done = export_run(run, models, formats, push_dir, licence, tell)
+    whole = [one for one in done if not one.problem]
+    if as_json:
+        common.print_json({"models": [_record(one) for one in done]})
+    elif whole:
+        last = whole[-1]
+        console.print(Text(f"Written: {shown / 'models'}{f', {push_dir}' if push_dir else ''}"))
+        common.print_next(console, [(("show", shown, last.id), "what this network looks like")])
+    broken = [one for one in done if one.problem]
+    if broken:
+        more = f" {len(broken) - 1} more could not be exported." if len(broken) > 1 else ""
+        raise LemonadeError(f"{broken[0].id}: {broken[0].problem}{more}")
+
+
+def _line(done: Exported) -> str:
+    if done.problem:
+        return f"{done.id}  not exported: {done.problem}"
+    sizes = ", ".join(f"{one.file} {one.size / 1000:,.0f} kB ({one.deviation:.0e})" for one in done.files)
+    return f"{done.id}  {sizes}"
+
+
+def _record(done: Exported) -> dict[str, object]:
+    return {"id": done.id, "folder": str(done.folder), "problem": done.problem} | {
+        "files": [asdict(one) for one in done.files]
+    }

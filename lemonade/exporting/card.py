@@ -1,0 +1,162 @@
+"""Model cards: Markdown with a YAML head, as model hubs read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from lemonade.exporting.base import Format, Written
+from lemonade.history import Run
+from lemonade.members import Member
+from lemonade.numbers import count, duration, measured, quantity, short, wilson
+from morphisms import activation_bytes, flops, params
+
+PREFERRED = ("python", "onnx", "pt2", "safetensors")
+"""The formats in the order in which a reader would want to be told how to load one."""
+
+
+def about(run: Run, member: Member) -> str:
+    """What a network is, in two sentences, no line longer than 80 characters."""
+    channels, height, width = run.facts["input_shape"]
+    classes, images = run.facts["classes"], run.facts["validation"]
+    error = measured("error", member.values["error"], images)
+    return (
+        f"Classifies {height}x{width}x{channels} images of {_data_name(run)} into {len(classes)} classes.\n\n"
+        f"{count(params(member.graph))} parameters, {short(flops(member.graph))} multiply-adds an image;\n"
+        f"error {error} on {images:,} validation images. Found by lemonade as {member.id}."
+    )
+
+
+def card(run: Run, member: Member, formats: Mapping[str, Format], files: Sequence[Written], licence: str) -> str:
+    """The card of one network, as `README.md` of its folder.
+
+    Args:
+        run: The run it comes from.
+        member: The network.
+        formats: All formats by name.
+        files: What was written, with how far each deviates.
+        licence: An identifier as hubs know them, or ``"unknown"``.
+    """
+    sections = {
+        "How to load it": _loading(run, formats, files),
+        "Input and output": f"{member.input[0].upper()}{member.input[1:]}. Standardisation of the images is inside.",
+        "Metrics": _metrics(run, member),
+        "Size": _size(member),
+        "Files": _files(files),
+        "Where it comes from": _lineage(run, member),
+        "What the search cost": _cost(run),
+        "Limits": _limits(run),
+    }
+    text = "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items())
+    return f"---\n{_head(run, member, licence)}---\n\n# {_title(run, member)}\n\n{about(run, member)}\n{text}"
+
+
+def _head(run: Run, member: Member, licence: str) -> str:
+    images = run.facts["validation"]
+    metric = {"type": "accuracy", "name": f"accuracy on {images} validation images"}
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"name": _data_name(run), "type": _data_name(run), "split": "validation"},
+        "metrics": [{**metric, "value": round(1 - member.values["error"], 5)}],
+    }
+    head = {
+        "license": licence,
+        "library_name": "pytorch",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "neural-architecture-search", "lemonade"],
+        "model-index": [{"name": _title(run, member), "results": [result]}],
+    }
+    return yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _title(run: Run, member: Member) -> str:
+    return f"{_data_name(run)}, {member.id}: {count(params(member.graph))} parameters"
+
+
+def _data_name(run: Run) -> str:
+    """The data set's name; of a path the last part, since the rest is the searcher's affair."""
+    return re.split(r"[\\/]", str(run.facts["name"]).rstrip("\\/"))[-1]
+
+
+def _loading(run: Run, formats: Mapping[str, Format], files: Sequence[Written]) -> str:
+    name = next(name for name in PREFERRED if any(one.format == name for one in files))
+    shape = ", ".join(map(str, run.facts["input_shape"]))
+    first, *rest = formats[name].loading
+    lines = [first, "import torch", f"images = torch.rand(1, {shape})", *rest]
+    return "\n".join(["```python", *dict.fromkeys(lines), "```"])
+
+
+def _metrics(run: Run, member: Member) -> str:
+    images = run.facts["validation"]
+    low, high = wilson(member.values["error"], images)
+    rows = [
+        "| reading | value | 95 % interval | images |",
+        "|---|---|---|---|",
+        f"| error on validation images, which also chose it | {member.values['error']:.4f} | {low:.4f} to {high:.4f} | "
+        f"{images:,} |",
+    ]
+    for name, value in member.values.items():
+        if name.startswith("error@"):
+            rows.append(f"| {name} | {value:.4f} | | |")
+    return "\n".join(
+        [*rows, "", "The best of many networks is partly luck: expect the error on new images above this."]
+    )
+
+
+def _size(member: Member) -> str:
+    graph = member.graph
+    lines = [
+        f"- {count(params(graph))} parameters",
+        f"- {short(flops(graph))} flops an image (one multiply-add counts as one, as fvcore counts)",
+        f"- {measured('activation_bytes', activation_bytes(graph))} of activations at most, batch of one",
+    ]
+    if "latency_ms" in member.values:
+        lines.append(f"- {measured('latency_ms', member.values['latency_ms'])} {_protocol(member)}")
+    return "\n".join(lines)
+
+
+def _protocol(member: Member) -> str:
+    return f"an image (median of timed passes after warm-up, on {member.evaluation.device})"
+
+
+def _files(files: Sequence[Written]) -> str:
+    rows = ["| file | size | largest deviation of the logits, relative | checked on |", "|---|---|---|---|"]
+    for one in files:
+        rows.append(f"| {one.file} | {one.size:,} bytes | {one.deviation:.1e} | {one.checked_on} |")
+    notes = ["", "Each file was read back after it was written, and run beside the original."]
+    if any(one.format == "pt2" for one in files):
+        notes.append(
+            "`model.pt2` holds, as every archive of torch.export, a pickled sample input: where files travel, use "
+            "safetensors or ONNX."
+        )
+    return "\n".join([*rows, *notes])
+
+
+def _lineage(run: Run, member: Member) -> str:
+    rows = ["| network | what was done | error after | examples |", "|---|---|---|---|"]
+    for ancestor in run.lineage(member.id):
+        error = measured("error", ancestor.values["error"], run.facts["validation"])
+        rows.append(f"| {ancestor.id} | {ancestor.summary} | {error} | {count(ancestor.evaluation.examples)} |")
+    return "\n".join(["Newest first; each started with the weights of the one below it.", "", *rows])
+
+
+def _cost(run: Run) -> str:
+    devices = sorted({one.device for one in run.evaluations.values()})
+    trained, spent = quantity(run.spent.evaluations, "network"), run.spent
+    return (
+        f"{trained} trained on {count(spent.examples)} images in {duration(spent.seconds)} on {', '.join(devices)} "
+        f"({run.environment.get('processor', 'unknown processor')}), by the method `{run.config.method}`, "
+        f"seed {run.config.seed}."
+    )
+
+
+def _limits(run: Run) -> str:
+    channels, height, width = run.facts["input_shape"]
+    return (
+        f"- Knows these classes and no other; it has no answer for an image that shows none of them.\n"
+        f"- Made for images of {height}x{width} pixels{', grey' if channels == 1 else ''}, prepared as the training "
+        f"images were; trained on {run.facts['train']:,} of them.\n"
+        f"- Neither fairness nor robustness to shifted images was examined."
+    )

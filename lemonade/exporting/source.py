@@ -1,0 +1,248 @@
+"""A network as one Python file that an engineer could have written: torch alone, one class, formatted as ruff would."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from morphisms import INPUT, NetworkGraph, Node
+from morphisms.ops import OPS, Source
+
+WIDTH = 88
+FOLLOWERS = {
+    *("batch_norm", "relu", "relu6", "silu", "gelu", "hard_swish", "dropout", "identity", "flatten", "linear"),
+}
+"""Operations that stand in one line with what they alone read."""
+
+_READER = '''
+def read_tensors(path):
+    """Tensors by name from a safetensors file: header size, JSON header, values."""
+    data = bytearray(Path(path).read_bytes())
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        first, last = entry["data_offsets"]
+        values = torch.frombuffer(
+            data, dtype=torch.float32, offset=start + first, count=(last - first) // 4
+        )
+        tensors[name] = values.reshape(entry["shape"]).clone()
+    return tensors
+
+
+def load(path=WEIGHTS):
+    """The trained network, in eval mode."""
+    network = Network()
+    found = network.load_state_dict(read_tensors(path), strict=False)
+    # the file leaves out the counters of batch norms, which are read in training alone
+    missing = [name for name in found.missing_keys if "num_batches" not in name]
+    if missing or found.unexpected_keys:
+        raise ValueError(f"{path}: lacks {missing}, or is another network's")
+    return network.eval()
+'''
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """``target = expression``; the expression names other targets in braces."""
+
+    target: str
+    expression: str
+    reads: tuple[str, ...]
+
+
+def python_source(
+    graph: NetworkGraph, classes: Sequence[str], mean: Sequence[float], std: Sequence[float], about: str
+) -> str:
+    """The text of the file.
+
+    Args:
+        graph: The network, its nodes named for a reader (see `morphisms.naming`).
+        classes: Names, in order of the logits.
+        mean: Of the training images in [0, 1], one for each channel.
+        std: Their deviation.
+        about: What the docstring says.
+    """
+    sources = {node.name: OPS[node.op].source(node.attrs, graph.input_shapes(node)) for node in graph.nodes}
+    layers = [f"        self.{name} = {made.layer}" for name, made in sources.items() if made.layer]
+    shape = ", ".join(map(str, graph.input_shape))
+    body = _body(graph, sources)
+    uses_functional = any("F." in line for line in body)
+    return "\n".join(
+        [
+            f'"""{_harmless(about)}"""',
+            "",
+            "import json",
+            "from pathlib import Path",
+            "",
+            "import torch",
+            *["import torch.nn.functional as F"] * uses_functional,
+            "from torch import nn",
+            "",
+            *_tuple("CLASSES", classes),
+            'WEIGHTS = Path(__file__).with_name("model.safetensors")',
+            "",
+            "",
+            "class Network(nn.Module):",
+            f'    """Takes float32 images (N, {shape}) in [0, 1]; returns logits (N, {len(classes)})."""',
+            "",
+            "    def __init__(self):",
+            "        super().__init__()",
+            *_constant("mean", mean),
+            *_constant("std", std),
+            *layers,
+            "",
+            "    def forward(self, images):",
+            *body,
+            "",
+            _READER.rstrip("\n"),
+            "",
+        ]
+    )
+
+
+def _body(graph: NetworkGraph, sources: Mapping[str, Source]) -> list[str]:
+    """Lines of `forward`: a statement each, with the shape it gives behind it or above it."""
+    statements = _statements(graph, sources)
+    names = _variables(statements)
+    lines = [_commented("x", "(images - self.mean) / self.std", _shape_text(graph.shape(INPUT)))]
+    for position, statement in enumerate(statements):
+        # what the last statement gave is x; whatever is read later on has a name of its own
+        known = {name: "x" if names[name] is None else names[name] for name in statement.reads}
+        expression = _filled(statement.expression, known)
+        if position == len(statements) - 1:
+            lines.append(_commented(None, expression, _shape_text(graph.shape(statement.target))))
+        else:
+            lines.append(
+                _commented(names[statement.target] or "x", expression, _shape_text(graph.shape(statement.target)))
+            )
+    if names[INPUT] is not None:
+        lines[0] = lines[0].replace("x = ", f"{names[INPUT]} = ", 1)
+    return lines
+
+
+def _statements(graph: NetworkGraph, sources: Mapping[str, Source]) -> list[_Statement]:
+    """One for each node that is not written into the line of its only reader."""
+    inlined: dict[str, _Statement] = {}
+    statements = []
+    for node in graph.nodes:
+        parts = [inlined.pop(name, _Statement(name, f"{{{name}}}", (name,))) for name in node.inputs]
+        made = sources[node.name]
+        expression = made.call.replace("{layer}", f"self.{node.name}")
+        for position, part in enumerate(parts):
+            expression = expression.replace(f"{{{position}}}", part.expression)
+        reads = tuple(dict.fromkeys(name for part in parts for name in part.reads))
+        statement = _Statement(node.name, expression, reads)
+        if _joins_its_reader(graph, node):
+            inlined[node.name] = statement
+        else:
+            statements.append(statement)
+    return statements
+
+
+def _joins_its_reader(graph: NetworkGraph, node: Node) -> bool:
+    readers = graph.consumers[node.name]
+    if len(readers) != 1 or readers[0].op not in FOLLOWERS or len(readers[0].inputs) != 1:
+        return False
+    # a new line begins behind an activation, as in a diagram
+    return node.op not in FOLLOWERS - {"batch_norm", "identity", "dropout", "flatten"}
+
+
+def _variables(statements: Sequence[_Statement]) -> dict[str, str | None]:
+    """The name of each value; None for one that only the next statement reads."""
+    readers: dict[str, list[int]] = {}
+    for position, statement in enumerate(statements):
+        for name in statement.reads:
+            readers.setdefault(name, []).append(position)
+    names: dict[str, str | None] = {INPUT: None if readers[INPUT] == [0] else "x0"}
+    for position, statement in enumerate(statements):
+        is_passed_on = readers.get(statement.target) == [position + 1]
+        names[statement.target] = None if is_passed_on else statement.target
+    return names
+
+
+def _commented(target: str | None, expression: str, comment: str) -> str:
+    """A statement of `forward` with its comment, in as many lines as it needs."""
+    indent = " " * 8
+    head = "return" if target is None else f"{target} ="
+    line = f"{indent}{head} {expression}"
+    if len(line) + 4 + len(comment) <= WIDTH:
+        return f"{line}  # {comment}"
+    above = f"{indent}# {comment}\n"
+    if len(line) <= WIDTH:
+        return above + line
+    inner = f"{indent}    "
+    opening = expression.find("(")
+    is_call = expression.endswith(")") and _closes_last(expression, opening)
+    if is_call:
+        start, inside, end = expression[: opening + 1], expression[opening + 1 : -1], ")"
+    else:
+        start, inside, end = "(", expression, ")"
+    if len(inner + inside) <= WIDTH:
+        return f"{above}{indent}{head} {start}\n{inner}{inside}\n{indent}{end}"
+    terms = _terms(inside) if not is_call else None
+    if terms is None:
+        return above + _nested(indent, f"{head} {start}", inside, end)
+    return f"{above}{indent}{head} {start}\n{inner}" + f"\n{inner}+ ".join(terms) + f"\n{indent}{end}"
+
+
+def _nested(indent: str, head: str, inside: str, end: str) -> str:
+    """``torch.cat([a, b, ...], dim=1)`` with each value on a line of its own."""
+    listed, _, rest = inside.removeprefix("[").partition("], ")
+    items = "".join(f"{indent}        {item},\n" for item in listed.split(", "))
+    return f"{indent}{head}\n{indent}    [\n{items}{indent}    ],\n{indent}    {rest},\n{indent}{end}"
+
+
+def _closes_last(text: str, opening: int) -> bool:
+    """Whether the bracket at `opening` is closed by the last character alone, and only a name stands before it."""
+    if opening < 1 or not re.fullmatch(r"[\w.]+", text[:opening]):
+        return False
+    depth = 0
+    for position, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and position > opening:
+            return position == len(text) - 1
+    return False
+
+
+def _terms(text: str) -> list[str] | None:
+    parts = text.split(" + ")
+    return parts if len(parts) > 1 else None
+
+
+def _filled(expression: str, names: Mapping[str, str | None]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), expression)
+
+
+def _shape_text(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _constant(name: str, values: Sequence[float]) -> list[str]:
+    """Lines that make a buffer of one value a channel; it is no weight, so it stands here and not in the file."""
+    numbers = f"torch.tensor([{', '.join(str(np.float32(value)) for value in values)}])"
+    return [
+        f"        {name} = {numbers}",
+        f'        self.register_buffer("{name}", {name}.view(1, -1, 1, 1), persistent=False)',
+    ]
+
+
+def _tuple(name: str, texts: Sequence[str]) -> list[str]:
+    quoted = [_quoted(text) for text in texts]
+    line = f"{name} = ({', '.join(quoted)})"
+    return [line] if len(line) <= WIDTH else [f"{name} = (", *[f"    {text}," for text in quoted], ")"]
+
+
+def _quoted(text: str) -> str:
+    """A literal with double quotes, unless that needs more escapes."""
+    return repr(text) if '"' in text and "'" not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _harmless(text: str) -> str:
+    """Text that may stand in a docstring."""
+    return text.replace("\\", "/").replace('"""', "'''").rstrip('"')

@@ -1,0 +1,169 @@
+"""Networks of a run into `models/ID/`: every chosen format, checked on real images, and a card."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lemonade.errors import LemonadeError, unknown
+from lemonade.exporting import FORMATS, Format, Model, Written
+from lemonade.exporting.card import about, card
+from lemonade.history import Run
+from lemonade.journal import write_whole
+from lemonade.members import Member
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST_IMAGES = 256
+"""Images that each file is checked on."""
+CARD, RECORD = "README.md", "export.json"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One network's export: its files, or why there are none.
+
+    Attributes:
+        id: The network's.
+        folder: Where its files lie.
+        files: What was written.
+        problem: One line on what went wrong; empty if nothing did.
+    """
+
+    id: str
+    folder: Path
+    files: tuple[Written, ...] = ()
+    problem: str = ""
+
+
+def export(
+    run: str | Path | Run,
+    models: str = "front",
+    to: Sequence[str] = tuple(FORMATS),
+    push_dir: str | Path | None = None,
+    licence: str = "unknown",
+    on_model: Callable[[Exported, int], None] | None = None,
+) -> list[Exported]:
+    """Export networks of a run into its folder, `models/ID/`, and check every file by running it.
+
+    Args:
+        run: A run or its folder.
+        models: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
+        to: Names of `FORMATS`; a format's companions come along (Python reads the safetensors).
+        push_dir: A folder to lay out for a model hub as well: one network's files, or a folder for each of several.
+        licence: Goes into the cards.
+        on_model: Called after each network with what came of it and how many there are.
+
+    Returns:
+        One entry a network. A network whose weights are damaged has a problem in place of files; the rest goes on.
+
+    Raises:
+        LemonadeError: for an unknown network or format, a missing package, or a folder that cannot be written.
+    """
+    run = run if isinstance(run, Run) else Run.load(run)
+    formats = _wanted(to)
+    members = run.choose(models)
+    images, checked_on = _images(run)
+    done = []
+    for member in members:
+        done.append(_exported(run, member, formats, images, checked_on, licence))
+        if on_model is not None:
+            on_model(done[-1], len(members))
+    if push_dir is not None:
+        _lay_out([one for one in done if one.files], Path(push_dir))
+    return done
+
+
+def _wanted(names: Sequence[str]) -> list[Format]:
+    """The formats of these names and what they read, each before what reads it."""
+    found: dict[str, Format] = {}
+    for name in names:
+        if name not in FORMATS:
+            raise unknown("export format", name, FORMATS)
+        found.update((other, FORMATS[other]) for other in (*FORMATS[name].beside, name))
+    if not found:
+        raise LemonadeError(f"--to: expected one or more of {', '.join(FORMATS)}.")
+    for one in found.values():
+        missing = [package for package in one.needs if importlib.util.find_spec(package) is None]
+        if missing:
+            others = ",".join(name for name in FORMATS if name != one.name)
+            raise LemonadeError(
+                f"--to {one.name} needs {' and '.join(missing)}, not installed here. Install with: pip install "
+                f"{' '.join(missing)}. Or choose among the others: --to {others}"
+            )
+    return list(found.values())
+
+
+def _images(run: Run) -> tuple[Tensor, str]:
+    """Images in [0, 1] to check on, and what they are: real ones, if the data set is still there."""
+    import torch
+
+    from lemonade.data import load_dataset
+    from lemonade.data.cache import cache_folder
+
+    try:
+        images = load_dataset(run.config.dataset, run.config.data, cache_folder()).validation.images[:MOST_IMAGES]
+        if tuple(images.shape[1:]) == tuple(run.facts["input_shape"]):
+            return images.float() / 255, f"{len(images)} validation images"
+    except LemonadeError:
+        pass
+    shape = (MOST_IMAGES, *run.facts["input_shape"])
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    return noise, f"{MOST_IMAGES} random images, since '{run.config.dataset}' is not there"
+
+
+def _exported(
+    run: Run, member: Member, formats: Sequence[Format], images: Tensor, checked_on: str, licence: str
+) -> Exported:
+    folder = run.folder / "models" / member.id
+    try:
+        model = Model.of(member.graph, member.weights(), run.facts, about(run, member))
+        wanted = model.module(images).detach()
+    except (LemonadeError, ValueError) as error:
+        return Exported(member.id, folder, problem=str(error))
+    folder.mkdir(parents=True, exist_ok=True)
+    files = tuple(_written(one, model, folder, images, wanted, checked_on) for one in formats)
+    write_whole(folder / CARD, card(run, member, FORMATS, files, licence))
+    record = {"id": member.id, "values": dict(member.values), "files": [asdict(one) for one in files]}
+    write_whole(folder / RECORD, json.dumps(record, indent=1) + "\n")
+    return Exported(member.id, folder, files)
+
+
+def _written(one: Format, model: Model, folder: Path, images: Tensor, wanted: Tensor, checked_on: str) -> Written:
+    """Write a file, run it, and give it its name only then."""
+    from safetensors import SafetensorError
+
+    path = folder / one.file
+    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    try:
+        one.write(model, partial)
+        found = one.logits(partial, images).detach()
+        deviation = float((found - wanted).abs().max() / wanted.abs().max())
+        size = partial.stat().st_size
+        partial.replace(path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise LemonadeError(f"{path}: cannot be written ({text}). What was exported before it is whole.") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return Written(one.name, one.file, size, deviation, checked_on)
+
+
+def _lay_out(done: Sequence[Exported], target: Path) -> None:
+    """Copy the files as a model hub expects them: card and model at the top, or a folder for each network."""
+    try:
+        for one in done:
+            folder = target if len(done) == 1 else target / one.id
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in (CARD, *[file.file for file in one.files]):
+                shutil.copyfile(one.folder / name, folder / name)
+    except OSError as error:
+        raise LemonadeError(f"{target}: cannot be written ({error.strerror or error}).") from None

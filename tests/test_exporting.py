@@ -1,0 +1,194 @@
+"""Exported files: each says what the network says, is written whole or not at all, and can be loaded by its card."""
+
+import errno
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import run_folders
+import torch
+import yaml
+from graphs import graphs, random_weights
+from hypothesis import given, settings
+from run_folders import small_run
+
+import lemonade
+from lemonade.cli import main
+from lemonade.errors import LemonadeError
+from lemonade.exporting import FORMATS, Model, load
+from lemonade.exporting.formats import Onnx, PythonFile, Safetensors
+from lemonade.store import RunStore
+from morphisms import build_module, initial_weights
+from morphisms.naming import names_by_role, renamed
+
+FACTS = {"classes": ["a cat", 'a "dog"', "it's"], "mean": [0.25] * 3, "std": [0.5] * 3}
+
+
+def ruff(*arguments):
+    return subprocess.run([sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True)
+
+
+@pytest.fixture
+def run(tmp_path):
+    small_run(tmp_path / "r")
+    return tmp_path / "r"
+
+
+class TestNames:
+    @given(graphs())
+    def test_renaming_changes_names_alone(self, graph):
+        names = names_by_role(graph)
+        assert len(set(names.values())) == len(graph)
+        again = renamed(graph, names)
+        weights = initial_weights(graph, 3)
+        moved = Model.of(graph, weights, {}, "").weights
+        images = torch.rand(2, *graph.input_shape)
+        assert torch.equal(build_module(again, moved).eval()(images), build_module(graph, weights).eval()(images))
+
+
+class TestPythonFile:
+    @settings(max_examples=25)
+    @given(graphs())
+    def test_computes_what_the_network_computes(self, tmp_path_factory, graph):
+        folder = tmp_path_factory.mktemp("python")
+        facts = {**FACTS, "mean": [0.25] * graph.input_shape[0], "std": [0.5] * graph.input_shape[0]}
+        model = Model.of(graph, random_weights(graph, 5), facts, "About it.")
+        Safetensors().write(model, folder / "model.safetensors")
+        PythonFile().write(model, folder / "model.py")
+        images = torch.rand(3, *graph.input_shape)
+        found = PythonFile().logits(folder / "model.py", images)
+        assert torch.allclose(found, model.module(images), rtol=1e-5, atol=1e-6)
+        assert ruff("format", "--isolated", "--check", str(folder)).returncode == 0, (folder / "model.py").read_text()
+        assert ruff("check", "--isolated", "--select", "E,F,I,W", str(folder)).returncode == 0
+
+    def test_strange_class_names_and_many_of_them(self, tmp_path, run):
+        member = lemonade.Run.load(run).front[0]
+        names = ['a "dog"', "it's", "both \"of' them", "new\nline", "back\\slash", *(f"class {k}" for k in range(30))]
+        facts = {**lemonade.Run.load(run).facts, "classes": names}
+        model = Model.of(member.graph, member.weights(), facts, 'Says """this""" and \\that"')
+        PythonFile().write(model, tmp_path / "model.py")
+        code = {"__file__": str(tmp_path / "model.py"), "__name__": "m"}
+        exec((tmp_path / "model.py").read_text(), code)
+        assert code["CLASSES"] == tuple(names)
+        assert ruff("format", "--isolated", "--check", str(tmp_path)).returncode == 0
+
+    def test_needs_torch_alone_and_refuses_another_networks_weights(self, tmp_path, run):
+        members = lemonade.Run.load(run).front
+        small, large = (Model.of(one.graph, one.weights(), one.facts, "") for one in (members[0], members[1]))
+        PythonFile().write(small, tmp_path / "model.py")
+        text = (tmp_path / "model.py").read_text()
+        imported = set(re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE))
+        assert imported == {"json", "pathlib", "torch"}
+        Safetensors().write(large, tmp_path / "model.safetensors")
+        with pytest.raises(RuntimeError, match="size mismatch"):
+            PythonFile().logits(tmp_path / "model.py", torch.rand(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+class TestEveryFormat:
+    def test_says_what_the_network_says_for_any_number_of_images(self, tmp_path, run, name):
+        member = lemonade.Run.load(run).front[0]
+        model = Model.of(member.graph, member.weights(), member.facts, "About it.")
+        for other in (*FORMATS[name].beside, name):
+            FORMATS[other].write(model, tmp_path / FORMATS[other].file)
+        for count in (1, 2, 5):
+            images = torch.rand(count, 1, 8, 8)
+            found = FORMATS[name].logits(tmp_path / FORMATS[name].file, images)
+            assert torch.allclose(found, member.module()(images), rtol=1e-4, atol=1e-5)
+
+    def test_the_cards_lines_load_it(self, run, name):
+        exported = lemonade.export(run, models="c0003", to=[name])[0]
+        text = (exported.folder / "README.md").read_text()
+        lines = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+        assert len(lines.splitlines()) <= 5
+        shown = subprocess.run(
+            [sys.executable, "-c", f"{lines}\nprint(tuple(logits.shape))"],
+            cwd=exported.folder, capture_output=True, text=True,
+        )  # fmt: skip
+        assert shown.stdout == "(1, 4)\n", shown.stderr
+
+    def test_a_full_disk_leaves_no_half_file(self, run, name, monkeypatch):
+        def fail(self, model, path):
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(type(FORMATS[name]), "write", fail)
+        with pytest.raises(LemonadeError, match="cannot be written .*No space left"):
+            lemonade.export(run, models="c0003", to=[name])
+        left = {path.name for path in (run / "models/c0003").iterdir()}
+        assert left <= {FORMATS[other].file for other in FORMATS[name].beside}
+
+    def test_is_no_pickle_of_ours(self, run, name):
+        lemonade.export(run, models="c0003", to=[name])
+        data = (run / "models/c0003" / FORMATS[name].file).read_bytes()
+        if name != "pt2":  # torch's own archive holds a pickled sample input; the card says so
+            assert b"\x80\x02}" not in data and not data.startswith(b"PK")
+
+
+class TestExport:
+    def test_exports_the_front_and_records_deviations(self, run):
+        done = lemonade.export(run, to=["safetensors", "python"])
+        assert [one.id for one in done] == ["c0000", "c0001", "c0003"]
+        for one in done:
+            record = json.loads((one.folder / "export.json").read_text())
+            assert [file["file"] for file in record["files"]] == ["model.safetensors", "model.py"]
+            assert all(file["deviation"] < 1e-6 for file in record["files"])
+            assert "random images, since 'toy' is not there" in record["files"][0]["checked_on"]
+
+    def test_python_brings_its_weights_along(self, run):
+        done = lemonade.export(run, models="knee", to=["python"])
+        assert [file.file for file in done[0].files] == ["model.safetensors", "model.py"]
+
+    def test_damaged_and_missing_weights_are_named_and_the_rest_goes_on(self, run, capsys):
+        (run / "weights/c0000.safetensors").write_bytes(b"junk")
+        (run / "weights/c0001.safetensors").unlink()
+        done = lemonade.export(run, to=["safetensors"])
+        assert [bool(one.problem) for one in done] == [True, True, False]
+        assert "c0000.safetensors" in done[0].problem and "there is no such file" in done[1].problem
+        with pytest.raises(SystemExit) as end:
+            main(["export", str(run), "--to", "safetensors"])
+        said = capsys.readouterr()
+        assert end.value.code == 1
+        assert re.fullmatch(r"error: c0000: .*1 more could not be exported\.\n", said.err)
+        assert "c0003  model.safetensors" in said.out
+
+    def test_a_hubs_folder(self, run, tmp_path):
+        lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "hub")
+        assert {path.name for path in (tmp_path / "hub").iterdir()} == {"README.md", "model.onnx"}
+        lemonade.export(run, models="c0000,c0003", to=["safetensors"], push_dir=tmp_path / "hubs")
+        assert {path.name for path in (tmp_path / "hubs").iterdir()} == {"c0000", "c0003"}
+
+    def test_the_cards_head_is_what_hubs_read(self, run):
+        folder = lemonade.export(run, models="c0003", to=["safetensors"], licence="apache-2.0")[0].folder
+        head = yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+        assert (head["license"], head["pipeline_tag"]) == ("apache-2.0", "image-classification")
+        result = head["model-index"][0]["results"][0]
+        assert result["metrics"][0]["value"] == pytest.approx(
+            1 - lemonade.Run.load(run).member("c0003").values["error"], abs=1e-5
+        )
+
+    def test_unknown_names(self, run):
+        with pytest.raises(LemonadeError, match="unknown export format 'onx'. Did you mean 'onnx'"):
+            lemonade.export(run, to=["onx"])
+        with pytest.raises(LemonadeError, match="has no network 'c0009'. Nearest: c000"):
+            lemonade.export(run, models="knee,c0009")
+
+    def test_a_missing_package_is_named_with_what_to_do(self, run, monkeypatch):
+        monkeypatch.setattr(Onnx, "needs", ("onnx", "no_such_package"))
+        with pytest.raises(LemonadeError, match="onnx needs no_such_package.*pip install no_such_package.*--to safe"):
+            lemonade.export(run, to=["onnx"])
+
+    def test_a_front_without_members(self, tmp_path):
+        with RunStore.create(tmp_path / "r", run_folders.CONFIG, run_folders.FACTS):
+            pass
+        with pytest.raises(LemonadeError, match="the front is empty"):
+            lemonade.export(tmp_path / "r")
+
+
+def test_load_names_a_file_that_is_not_ours(tmp_path, run):
+    with pytest.raises(LemonadeError, match=r"its header holds no 'graph'; it was not written by lemonade export"):
+        load(run / "weights/c0003.safetensors")
+    with pytest.raises(LemonadeError, match="nothing.safetensors: cannot be read"):
+        load(tmp_path / "nothing.safetensors")
