@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lemonade.data import Dataset
     from lemonade.evaluate import Evaluator
     from lemonade.evaluate.workers import WorkerEvaluator
+    from lemonade.history import Run
 
 WORK = ".work"
 """Folder inside the run folder for data that workers map; made anew at each start."""
@@ -135,6 +136,54 @@ class Assembly:
         self.child_budget = ChildBudget.of(config.training, len(self.dataset.train))
         self.initial_examples = round(self.child_budget.least * config.training.initial_factor)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
+
+    @classmethod
+    def again(
+        cls,
+        earlier: Run,
+        evaluator: Evaluator | None = None,
+        notify: Callable[[str], None] = lambda text: None,
+        config: Config | None = None,
+    ) -> Self:
+        """The parts of a run that began earlier, on the same images with the same plug-ins.
+
+        Args:
+            earlier: The run.
+            evaluator: As for the class.
+            notify: As for the class.
+            config: Its settings where some are to differ (device, workers).
+
+        Raises:
+            LemonadeError: if images or plug-ins are gone or not what they were.
+        """
+        from lemonade.data import SOURCES
+
+        name = earlier.config.dataset
+        if name not in SOURCES and not Path(name).expanduser().exists():
+            raise LemonadeError(
+                f"{earlier.folder}: the run read its images from '{name}', and there is none here. "
+                "Go back to the folder it was started in, or put the images back."
+            )
+        assembly = cls(config or earlier.config, evaluator, notify)
+        try:
+            assembly._check_same(earlier)
+        except BaseException:
+            assembly.close()
+            raise
+        return assembly
+
+    def _check_same(self, earlier: Run) -> None:
+        if self.facts.split_hash != earlier.facts["split_hash"]:
+            raise LemonadeError(
+                f"{earlier.folder}: the images of '{earlier.config.dataset}' are not those the run began with. "
+                "Put them back, or start a new run."
+            )
+        for file, digest in earlier.plugins.items():
+            if self.plugins.get(file) != digest:
+                raise LemonadeError(
+                    f"{earlier.folder}: the plug-in {file} is not what it was when the run began. "
+                    "Put it back, or start a new run."
+                )
 
     def __enter__(self) -> Self:
         return self

@@ -110,9 +110,7 @@ def resume_search(
     with RunStore.open(folder) as store:
         earlier = store.run  # read under the lock: nobody has gone on in the meantime
         budget = budget or earlier.budget
-        _check_data_there(earlier)
-        with Assembly(earlier.config, evaluator, loading(on_event, budget)) as assembly:
-            _check_unchanged(earlier, assembly)
+        with Assembly.again(earlier, evaluator, loading(on_event, budget)) as assembly:
             store.resume(budget)
             Loop(store, assembly, budget, on_event, stop or Stop()).go(earlier)
     return Run.load(folder)
@@ -124,31 +122,6 @@ def _check_examples(budget: BudgetSettings, assembly: Assembly) -> None:
             f"budget.examples: one start network sees {assembly.initial_examples:,} training images, got a budget of "
             f"{budget.examples:,}. Raise it, or lower training.child_examples."
         )
-
-
-def _check_data_there(earlier: Run) -> None:
-    from lemonade.data import SOURCES
-
-    name = earlier.config.dataset
-    if name not in SOURCES and not Path(name).expanduser().exists():
-        raise LemonadeError(
-            f"{earlier.folder}: the run read its images from '{name}', and there is none here. "
-            "Resume it from the folder it was started in, or put the images back."
-        )
-
-
-def _check_unchanged(earlier: Run, assembly: Assembly) -> None:
-    if assembly.facts.split_hash != earlier.facts["split_hash"]:
-        raise LemonadeError(
-            f"{earlier.folder}: the images of '{earlier.config.dataset}' are not those the run began with. "
-            "Put them back, or start a new run."
-        )
-    for file, digest in earlier.plugins.items():
-        if assembly.plugins.get(file) != digest:
-            raise LemonadeError(
-                f"{earlier.folder}: the plug-in {file} is not what it was when the run began. "
-                "Put it back, or start a new run."
-            )
 
 
 def describe(config: Config) -> list[str]:
