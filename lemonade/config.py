@@ -121,10 +121,10 @@ class TrainingSettings(Settings):
     """How a child is trained: one rule for every method and every child."""
 
     child_examples: Count | None = Field(
-        None, gt=0, description="training images a child sees; default: 16 epochs, at least 8,000, at most 90,000"
+        None, gt=0, description="training images a child sees; default: 16 epochs, at least 8,000, at most 24,000"
     )
-    child_growth: float | None = Field(
-        None,
+    child_growth: float = Field(
+        0.0,
         ge=0,
         description="children see at least the root of this times what the search has seen; 0: a fixed number",
     )

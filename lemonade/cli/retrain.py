@@ -1,0 +1,107 @@
+"""`lemonade retrain`: networks of a run trained to the end, and their error on the test images."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lemonade import numbers
+from lemonade.cli import common, options
+from lemonade.cli.running import STOPPED_EARLY
+from lemonade.reporting import screen
+
+if TYPE_CHECKING:
+    from lemonade.history import Run
+    from lemonade.retraining import Retrained
+    from lemonade.retraining.training import Step
+
+Seeds = Annotated[int, typer.Option("--seeds", metavar="N", help="Trainings from each start.")]
+Epochs = Annotated[
+    float | None,
+    typer.Option(
+        "--epochs", metavar="N", help="Passes over the training images \\[default: 60, and 50,000 images at least]."
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="Trainings side by side \\[default: as the run did].")
+]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="Where to train \\[default: as the run did].")
+]
+
+
+def retrain(
+    run: options.RunFolder,
+    models: options.Models = "front",
+    seeds: Seeds = 3,
+    epochs: Epochs = None,
+    device: Device = None,
+    workers: Workers = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train networks to the end, from the search's weights and from fresh ones, and open the test images.
+
+    Nothing else opens them, so this is the honest error. What is done is kept: the same command goes on after a stop.
+    """
+    from lemonade.history import Run
+    from lemonade.retraining.training import retrain as retrain_run
+
+    console = Console(stderr=True) if as_json else screen.console()
+    shown = common.short_path(run)
+
+    def tell(step: Step) -> None:
+        console.print(Text(_line(step)))
+
+    loaded = Run.load(run)
+    try:
+        found = retrain_run(loaded, models, seeds, epochs, device, workers, tell)
+    except KeyboardInterrupt:
+        print("Stopped; what was trained is kept. Go on with the same command.", file=sys.stderr)
+        raise typer.Exit(STOPPED_EARLY) from None
+    if as_json:
+        common.print_json({"models": [{"id": name, **one.to_json()} for name, one in found.items()]})
+        return
+    console.print(_table(loaded, found))
+    test = numbers.count(loaded.facts["test"])
+    console.print(Text(f"Mean and standard deviation over seeds; {test} test images.", style="quiet"))
+    common.print_next(
+        console, [(("export", shown, "--models", next(iter(found))), "as files, with the search's weights")]
+    )
+
+
+def _line(step: Step) -> str:
+    one = step.training
+    what = f"{step.done} of {step.total} · {step.model} from {_words(one.start)}, seed {one.seed}"
+    error = one.message if one.error is None else f"validation error {one.error:.4f}"
+    return f"{what}: {error} · {numbers.duration(one.seconds)}"
+
+
+def _words(start: str) -> str:
+    return {"inherited": "the search's weights", "scratch": "fresh weights"}[start]
+
+
+def _table(run: Run, found: dict[str, Retrained]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("id", "params", "searched: val."):
+        table.add_column(title, justify="left" if title == "id" else "right")
+    for start in ("inherited", "scratch"):
+        table.add_column(f"{start}: val.", justify="right")
+        table.add_column("test", justify="right")
+    for name, one in found.items():
+        member, told = run.member(name), one.to_json()
+        cells = [name, numbers.count(member.values["params"]), f"{member.values['error']:.4f}"]
+        cells += [_cell(told.get(start, {}).get(of)) for start in ("inherited", "scratch") for of in ("error", "test")]
+        table.add_row(*cells)
+    return table
+
+
+def _cell(spread: dict[str, Any] | None) -> str:
+    if spread is None or spread["mean"] is None:
+        return "-"
+    more = "" if spread["deviation"] is None else f" ± {spread['deviation']:.4f}"
+    return f"{spread['mean']:.4f}{more}"

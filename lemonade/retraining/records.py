@@ -1,0 +1,127 @@
+"""Long trainings of a network as they lie in `models/ID/retrained/`: read without torch or the data set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from lemonade.errors import LemonadeError
+from lemonade.journal import write_whole
+
+START_KINDS = ("inherited", "scratch")
+"""From the weights that the search left, or from fresh ones."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of one network.
+
+    Attributes:
+        start: One of `START_KINDS`.
+        seed: 1, 2, ...
+        examples: Training images it was to see.
+        seconds: Wall time on its worker.
+        device: Where it ran.
+        error: Share of wrong validation images; None if the training failed.
+        error_smoothed: One minus the mean probability of their true class.
+        test: Share of wrong test images; None until they are opened.
+        message: What went wrong; empty if nothing did.
+    """
+
+    start: str
+    seed: int
+    examples: int
+    seconds: float
+    device: str
+    error: float | None = None
+    error_smoothed: float | None = None
+    test: float | None = None
+    message: str = ""
+
+    @property
+    def name(self) -> str:
+        """``"69000-scratch-1"``: what its files are called."""
+        return training_name(self.examples, self.start, self.seed)
+
+    def save(self, folder: Path) -> None:
+        """Write it down; the file appears whole or not at all."""
+        write_whole(folder / f"{self.name}.json", json.dumps(asdict(self), indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """All trainings of one network that saw the same number of images.
+
+    Attributes:
+        folder: Where they lie.
+        trainings: In order of start and seed.
+    """
+
+    folder: Path
+    trainings: tuple[Training, ...]
+
+    def readings(self, start: str, of: str) -> list[float]:
+        """Values of ``"error"`` or ``"test"`` by seed, of the trainings from such a start that did not fail."""
+        found = [getattr(one, of) for one in self.trainings if one.start == start]
+        return [value for value in found if value is not None]
+
+    @property
+    def chosen(self) -> Training | None:
+        """The training with the least smoothed validation error; None if all failed."""
+        whole = [one for one in self.trainings if one.error_smoothed is not None]
+        return min(whole, key=lambda one: one.error_smoothed or 0.0, default=None)
+
+    @property
+    def weights(self) -> Path | None:
+        """Weights of the chosen one."""
+        return self.folder / f"{self.chosen.name}.safetensors" if self.chosen else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Mean, standard deviation and number of seeds of each reading, and all trainings."""
+        starts = {
+            start: {of: spread(self.readings(start, of)) for of in ("error", "test")}
+            for start in START_KINDS
+            if any(one.start == start for one in self.trainings)
+        }
+        chosen = self.chosen.name if self.chosen else None
+        return {**starts, "chosen": chosen, "trainings": [asdict(one) for one in self.trainings]}
+
+
+def spread(values: Sequence[float]) -> dict[str, float | int | None]:
+    """Mean, standard deviation (None for fewer than two) and number of values."""
+    return {
+        "mean": fmean(values) if values else None,
+        "deviation": stdev(values) if len(values) > 1 else None,
+        "seeds": len(values),
+    }
+
+
+def training_name(examples: int, start: str, seed: int) -> str:
+    """What the files of a training are called."""
+    return f"{examples}-{start}-{seed}"
+
+
+def retrained(run_folder: Path, model: str) -> Retrained | None:
+    """The longest trainings of a network of a run; None if it was never retrained.
+
+    Raises:
+        LemonadeError: naming the file, if one is damaged.
+    """
+    folder = run_folder / "models" / model / "retrained"
+    found = [_read(path) for path in sorted(folder.glob("*.json"))]
+    if not found:
+        return None
+    most = max(one.examples for one in found)
+    order = sorted([one for one in found if one.examples == most], key=lambda one: (one.start, one.seed))
+    return Retrained(folder, tuple(order))
+
+
+def _read(path: Path) -> Training:
+    try:
+        return Training(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and that training is done again.") from None

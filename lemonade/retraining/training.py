@@ -1,0 +1,213 @@
+"""Chosen networks trained long, from the search's weights and from fresh ones; then the test images, opened once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lemonade.assembly import Assembly
+from lemonade.errors import LemonadeError
+from lemonade.evaluate import Evaluator
+from lemonade.history import Run
+from lemonade.journal import lock_folder
+from lemonade.members import Member
+from lemonade.retraining.records import START_KINDS, Retrained, Training, retrained, training_name
+from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
+from morphisms import OPERATORS, Site
+
+DEFAULT_EPOCHS = 60
+LEAST_EXAMPLES = 50_000
+"""Without a given number of epochs a training sees at least so many images."""
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One training that is still to be done; `id` tells its evaluation from the others'."""
+
+    id: str
+    member: Member
+    start: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a retraining is.
+
+    Attributes:
+        model: The network whose training has ended.
+        training: What came of it.
+        done: Trainings done, earlier ones included.
+        total: Trainings in all.
+    """
+
+    model: str
+    training: Training
+    done: int
+    total: int
+
+
+def retrain(
+    run: str | Path | Run,
+    models: str = "front",
+    seeds: int = 3,
+    epochs: float | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    on_step: Callable[[Step], None] | None = None,
+    evaluator: Evaluator | None = None,
+    notify: Callable[[str], None] = lambda text: None,
+) -> dict[str, Retrained]:
+    """Train networks of a run to the end, and read their error on the test images.
+
+    Each is trained `seeds` times from the weights that the search left and as often from fresh ones. What was done by
+    an earlier call with as many epochs is not done again. Only then are the test images opened, once.
+
+    Args:
+        run: A run or its folder.
+        models: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
+        seeds: How often from each start.
+        epochs: Passes over the training images; default: 60, and 50,000 images at least.
+        device: Where to train; default: as the run did.
+        workers: Trainings side by side; default: as the run did.
+        on_step: Called after each training.
+        evaluator: In place of worker processes, for tests.
+        notify: Called with sentences about slow steps.
+
+    Returns:
+        By id of the network.
+
+    Raises:
+        LemonadeError: for unknown networks, lost weights, changed images, or a folder that cannot be written.
+    """
+    run = run if isinstance(run, Run) else Run.load(run)
+    if seeds < 1 or (epochs is not None and epochs <= 0):
+        raise LemonadeError(f"retrain: expected seeds >= 1 and epochs > 0, got {seeds} and {epochs}.")
+    members = run.choose(models)
+    for member in members:
+        member.weights()  # lost ones are told before anything is trained
+    changes = {name: value for name, value in (("device", device), ("workers", workers)) if value is not None}
+    folder = run.folder / "models"
+    folder.mkdir(exist_ok=True)
+    lock = lock_folder(folder)
+    try:
+        with Assembly.again(run, evaluator, notify, run.config.model_copy(update=changes)) as assembly:
+            _Session(run, assembly, members, seeds, epochs).go(on_step)
+    finally:
+        os.close(lock)
+    return {member.id: found for member in members if (found := retrained(run.folder, member.id)) is not None}
+
+
+class _Session:
+    """What one call of `retrain` does once everything is at hand."""
+
+    def __init__(self, run: Run, assembly: Assembly, members: list[Member], seeds: int, epochs: float | None) -> None:
+        self.run = run
+        self.assembly = assembly
+        self.members = members
+        images = len(assembly.dataset.train)
+        self.examples = max(DEFAULT_EPOCHS * images, LEAST_EXAMPLES) if epochs is None else round(epochs * images)
+        self.tasks = [
+            _Task(f"{member.id}-{start}-{seed}", member, start, seed)
+            for member in members
+            for seed in range(1, seeds + 1)
+            for start in START_KINDS
+        ]
+
+    def go(self, on_step: Callable[[Step], None] | None) -> None:
+        """Train what is missing, then read the test images."""
+        waiting = [task for task in self.tasks if not self._record(task).exists()]
+        for task in waiting:
+            self._folder(task.member).mkdir(parents=True, exist_ok=True)
+        running: dict[str, _Task] = {}
+        evaluator = self.assembly.evaluator(self.run.folder / "models") if waiting else None
+        while evaluator is not None and (waiting or running):
+            while waiting and evaluator.room:
+                task = waiting.pop(0)
+                running[task.id] = task
+                evaluator.submit(self._job(task))
+            for evaluation in evaluator.poll(POLL_SECONDS):
+                task = running.pop(evaluation.id)
+                training = self._kept(task, evaluation)
+                if on_step is not None:
+                    done = len(self.tasks) - len(waiting) - len(running)
+                    on_step(Step(task.member.id, training, done, len(self.tasks)))
+        self._open_test()
+
+    def _job(self, task: _Task) -> Job:
+        """A child that is its parent trained further, or the same network from fresh weights."""
+        member, inherits = task.member, task.start == "inherited"
+        seed = int(np.random.SeedSequence([self.run.config.seed, task.seed]).generate_state(1)[0])
+        morphisms = (OPERATORS["continue"].record(member.graph, Site(), seed),) if inherits else ()
+        candidate = Candidate(
+            id=task.id,
+            graph=member.graph,
+            key=task.id,
+            parent=member.id if inherits else None,
+            morphisms=morphisms,
+            generation=member.generation,
+            costs=member.candidate.costs,
+            examples=self.examples,
+            seed=seed,
+        )
+        return Job(
+            candidate=candidate,
+            training=self.run.config.training,
+            inherit=inherits,
+            parent_graph=member.graph if inherits else None,
+            parent_weights=str(self.run.folder / str(member.evaluation.weights)) if inherits else None,
+            output=str(self._record(task).with_suffix(".safetensors")),
+        )
+
+    def _kept(self, task: _Task, evaluation: Evaluation) -> Training:
+        """Write an evaluation down, once its weights are in place."""
+        if fault := evaluation.payload.get(RUN_FAULT):
+            raise LemonadeError(f"{fault} What was trained before is kept; the same command goes on from there.")
+        values = evaluation.values if evaluation.status is Status.OK else {}
+        training = Training(
+            start=task.start,
+            seed=task.seed,
+            examples=self.examples,
+            seconds=evaluation.seconds,
+            device=evaluation.device,
+            error=values.get("error"),
+            error_smoothed=values.get("error_smoothed"),
+            message=" ".join(part for part in (evaluation.status.value, evaluation.message) if part) * (not values),
+        )
+        training.save(self._folder(task.member))
+        return training
+
+    def _open_test(self) -> None:
+        """Read the test images with each trained network that has not been asked yet."""
+        from lemonade.data import load_test
+        from lemonade.data.cache import cache_folder
+        from lemonade.training import read_error
+        from morphisms import build_module, load_weights
+
+        found = {member.id: retrained(self.run.folder, member.id) for member in self.members}
+        unread = [
+            (member, one, group.folder)
+            for member in self.members
+            if (group := found[member.id]) is not None
+            for one in group.trainings
+            if one.error is not None and one.test is None
+        ]
+        if not unread:
+            return
+        dataset, device = self.assembly.dataset, self.assembly.device
+        test = load_test(self.run.config.dataset, self.run.config.data, cache_folder())
+        for member, one, folder in unread:
+            module = build_module(member.graph, load_weights(folder / f"{one.name}.safetensors"))
+            reading = read_error(module, test, dataset, device)
+            replace(one, test=reading.error).save(folder)
+
+    def _folder(self, member: Member) -> Path:
+        return self.run.folder / "models" / member.id / "retrained"
+
+    def _record(self, task: _Task) -> Path:
+        return self._folder(task.member) / f"{training_name(self.examples, task.start, task.seed)}.json"

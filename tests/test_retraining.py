@@ -1,0 +1,98 @@
+"""Retraining: long trainings from both starts, resumable, and the only reader of the test images."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+import lemonade
+from lemonade.cli import main
+from lemonade.errors import LemonadeError
+from lemonade.retraining import retrained
+from lemonade.retraining.training import retrain
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("retraining") / "r"
+    return lemonade.search(dataset="digits", evaluations=5, child_examples=2_000, workers=1, out=folder)
+
+
+@pytest.fixture(scope="module")
+def found(run):
+    steps = []
+    done = retrain(run, models="best", seeds=2, epochs=1, on_step=steps.append)
+    assert [(step.done, step.total) for step in steps] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    return next(iter(done.values()))
+
+
+def test_both_starts_are_trained_and_read_on_validation_and_test_images(found):
+    assert [(one.start, one.seed) for one in found.trainings] == [
+        ("inherited", 1), ("inherited", 2), ("scratch", 1), ("scratch", 2),
+    ]  # fmt: skip
+    for one in found.trainings:
+        assert one.examples == 1_150
+        assert 0 <= one.error <= 1 and 0 <= one.test <= 1
+    told = found.to_json()
+    assert told["inherited"]["test"]["seeds"] == 2
+    assert told["inherited"]["error"]["mean"] < told["scratch"]["error"]["mean"]
+    assert found.weights.exists()
+
+
+def test_the_best_by_smoothed_validation_error_is_chosen(found):
+    assert found.chosen.error_smoothed == min(one.error_smoothed for one in found.trainings)
+
+
+def test_what_is_done_is_not_done_again_and_what_is_lost_is(run, found):
+    lost = found.folder / "1150-scratch-2.json"
+    before, kept = json.loads(lost.read_text()), (found.folder / "1150-scratch-1.json").read_bytes()
+    lost.unlink()
+    steps = []
+    retrain(run, models="best", seeds=2, epochs=1, on_step=steps.append)
+    assert [(step.training.start, step.training.seed) for step in steps] == [("scratch", 2)]
+    after = json.loads(lost.read_text())
+    assert {name: after[name] for name in ("error", "test")} == {name: before[name] for name in ("error", "test")}
+    assert (found.folder / "1150-scratch-1.json").read_bytes() == kept
+    retrain(run, models="best", seeds=2, epochs=1, on_step=steps.append)
+    assert len(steps) == 1
+
+
+def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp_path):
+    record = found.folder / "1150-scratch-1.json"
+    text = record.read_text()
+    record.write_text("{")
+    with pytest.raises(LemonadeError, match=r"1150-scratch-1.json: cannot be read .*that training is done again"):
+        retrained(run.folder, run.front.best().id)
+    record.write_text(text)
+    with pytest.raises(LemonadeError, match="expected seeds >= 1 and epochs > 0, got 0 and None"):
+        retrain(run, seeds=0)
+    weights = run.folder / run.front[0].evaluation.weights
+    kept = weights.read_bytes()
+    weights.unlink()
+    with pytest.raises(LemonadeError, match="there is no such file"):
+        retrain(run, models=run.front[0].id)
+    weights.write_bytes(kept)
+
+
+def test_the_command_prints_a_table_and_json(run, found, capsys):
+    arguments = ["retrain", str(run.folder), "--models", "best", "--seeds", "2", "--epochs", "1"]
+    with pytest.raises(SystemExit):
+        main(arguments)
+    said = capsys.readouterr().out
+    assert run.front.best().id in said and "360 test images" in said
+    with pytest.raises(SystemExit):
+        main([*arguments, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert document["models"][0]["scratch"]["test"]["seeds"] == 2
+
+
+def test_nothing_else_opens_the_test_images():
+    callers = set()
+    for path in (ROOT / "lemonade").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and any(alias.name == "load_test" for alias in node.names):
+                callers.add(path.relative_to(ROOT).as_posix())
+    assert callers == {"lemonade/retraining/training.py"}
