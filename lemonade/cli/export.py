@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 To = Annotated[
     str,
-    typer.Option("--to", metavar="A,B,..", help="Which files: safetensors, pt2, onnx, python.", show_default=False),
+    typer.Option(
+        "--to",
+        metavar="A,B,..",
+        help="Which files: safetensors, pt2, onnx, python \\[default: all].",
+        show_default=False,
+    ),
 ]
 PushDir = Annotated[
     Path | None,
