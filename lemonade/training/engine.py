@@ -55,9 +55,10 @@ class ChildBudget:
         """What the settings say for so many training images: sixteen epochs, 8,000 to 24,000 images, unless set.
 
         Test hypervolume of single searches on CIFAR-10 (16x16, 10,000 images, 5.5 M examples) with 11,250, 22,500 and
-        24,000: .559, .593, .571, so one search tells no finer than .02; 24,000 is not shown to be best. On digits (1,150 images, 60 s, 3 seeds, mean by the smoothed validation error)
-        with 9,200, 18,400 and 36,800: .9720, .9734, .9658. Growth of 100 changed nothing from 24,000 on CIFAR-10
-        (.623 and .623 after 16 M) and from 9,200 little on digits (.990, fixed .988, after 10 M).
+        24,000: .559, .593, .571, so one search tells no finer than .02; 24,000 is not shown to be best. On digits
+        (1,150 images, 60 s, 3 seeds, mean by the smoothed validation error) with 9,200, 18,400 and 36,800: .9720,
+        .9734, .9658. Growth of 100 changed nothing from 24,000 on CIFAR-10 (.623 and .623 after 16 M) and from 9,200
+        little on digits (.990, fixed .988, after 10 M).
         """
         if settings.child_examples is not None:
             return cls(settings.child_examples, settings.child_growth)
