@@ -60,6 +60,9 @@ def export(
         common.print_json({"models": [_record(one) for one in done]})
     elif whole:
         last = whole[-1]
+        checked = last.files[0].checked_on
+        note = f"In brackets: how far its logits are from the original's, relative to the largest, on {checked}."
+        console.print(Text(note, style="quiet"))
         console.print(Text(f"Written: {shown / 'models'}{f', {push_dir}' if push_dir else ''}"))
         common.print_next(console, [(("show", shown, last.id), "what this network looks like")])
     broken = [one for one in done if one.problem]
