@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from morphisms import Weights
 
 
+MODELS = "models"
+"""Folder inside the run folder for what is made of single networks: a folder each, by id."""
+
+
 @dataclass(frozen=True, eq=False)
 class Member:
     """One network of a run.

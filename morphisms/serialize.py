@@ -68,12 +68,12 @@ def load_graph(path: Path) -> NetworkGraph:
         raise GraphError(f"{path}: the graph cannot be read ({error})") from None
 
 
-def save_weights(weights: Weights, path: Path) -> None:
-    """Write weights as safetensors; the file appears whole or not at all."""
+def save_weights(weights: Weights, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write weights as safetensors, with texts for the header; the file appears whole or not at all."""
     from safetensors.torch import save_file
 
     partial = path.with_name(f"{path.name}.partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial, metadata)
     partial.replace(path)
 
 

@@ -19,6 +19,11 @@ def deviation(parent: nn.Module, child: nn.Module, batch: Tensor, training: bool
         training: Compare in training mode (batch statistics; running ones are put back after) instead of eval mode.
     """
     a, b = (_logits(module, batch, training) for module in (parent, child))
+    return relative_error(a, b)
+
+
+def relative_error(a: Tensor, b: Tensor) -> float:
+    """max|a - b| / max|a|; 0 means equal."""
     return float((a - b).abs().max() / a.abs().max().clamp(min=torch.finfo(a.dtype).tiny))
 
 

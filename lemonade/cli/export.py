@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lemonade.cli import common, options
 from lemonade.errors import LemonadeError
+from lemonade.members import MODELS
 from lemonade.reporting import screen
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def export(
 
     console, shown = screen.console(), common.short_path(run)
 
-    def tell(done: Exported, total: int) -> None:
+    def tell(done: Exported) -> None:
         if not as_json:
             console.print(Text(_line(done)))
 
@@ -63,7 +64,7 @@ def export(
         checked = last.files[0].checked_on
         note = f"In brackets: how far its logits are from the original's, relative to the largest, on {checked}."
         console.print(Text(note, style="quiet"))
-        console.print(Text(f"Written: {shown / 'models'}{f', {push_dir}' if push_dir else ''}"))
+        console.print(Text(f"Written: {shown / MODELS}{f', {push_dir}' if push_dir else ''}"))
         common.print_next(console, [(("show", shown, last.id), "what this network looks like")])
     broken = [one for one in done if one.problem]
     if broken:

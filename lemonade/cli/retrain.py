@@ -14,6 +14,7 @@ from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.cli.running import STOPPED_EARLY
 from lemonade.reporting import screen
+from lemonade.retraining import START_KINDS
 
 if TYPE_CHECKING:
     from lemonade.history import Run
@@ -89,13 +90,13 @@ def _table(run: Run, found: dict[str, Retrained]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("id", "params", "searched: val."):
         table.add_column(title, justify="left" if title == "id" else "right")
-    for start in ("inherited", "scratch"):
+    for start in START_KINDS:
         table.add_column(f"{start}: val.", justify="right")
         table.add_column("test", justify="right")
     for name, one in found.items():
         member, told = run.member(name), one.to_json()
         cells = [name, numbers.count(member.values["params"]), f"{member.values['error']:.4f}"]
-        cells += [_cell(told.get(start, {}).get(of)) for start in ("inherited", "scratch") for of in ("error", "test")]
+        cells += [_cell(told.get(start, {}).get(of)) for start in START_KINDS for of in ("error", "test")]
         table.add_row(*cells)
     return table
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import yaml
 
-from lemonade.exporting.base import Format, Written
+from lemonade.exporting import FORMATS, Written
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
@@ -29,18 +29,17 @@ def about(run: Run, member: Member) -> str:
     )
 
 
-def card(run: Run, member: Member, formats: Mapping[str, Format], files: Sequence[Written], licence: str) -> str:
+def card(run: Run, member: Member, files: Sequence[Written], licence: str) -> str:
     """The card of one network, as `README.md` of its folder.
 
     Args:
         run: The run it comes from.
         member: The network.
-        formats: All formats by name.
         files: What was written, with how far each deviates.
         licence: An identifier as hubs know them, or ``"unknown"``.
     """
     sections = {
-        "How to load it": _loading(run, formats, files),
+        "How to load it": _loading(run, files),
         "Input and output": f"{member.input[0].upper()}{member.input[1:]}. Standardisation of the images is inside.",
         "Metrics": _metrics(run, member),
         "Size": _size(member),
@@ -80,10 +79,10 @@ def _data_name(run: Run) -> str:
     return re.split(r"[\\/]", str(run.facts["name"]).rstrip("\\/"))[-1]
 
 
-def _loading(run: Run, formats: Mapping[str, Format], files: Sequence[Written]) -> str:
+def _loading(run: Run, files: Sequence[Written]) -> str:
     name = next(name for name in PREFERRED if any(one.format == name for one in files))
     shape = ", ".join(map(str, run.facts["input_shape"]))
-    first, *rest = formats[name].loading
+    first, *rest = FORMATS[name].loading
     lines = [first, "import torch", f"images = torch.rand(1, {shape})", *rest]
     return "\n".join(["```python", *dict.fromkeys(lines), "```"])
 
@@ -113,12 +112,10 @@ def _size(member: Member) -> str:
         f"- {measured('activation_bytes', activation_bytes(graph))} of activations at most, batch of one",
     ]
     if "latency_ms" in member.values:
-        lines.append(f"- {measured('latency_ms', member.values['latency_ms'])} {_protocol(member)}")
+        latency = measured("latency_ms", member.values["latency_ms"])
+        device = member.evaluation.device
+        lines.append(f"- {latency} an image (median of timed passes after warm-up, on {device})")
     return "\n".join(lines)
-
-
-def _protocol(member: Member) -> str:
-    return f"an image (median of timed passes after warm-up, on {member.evaluation.device})"
 
 
 def _files(files: Sequence[Written]) -> str:

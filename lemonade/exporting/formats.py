@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lemonade.contract import Normalised
+from lemonade.errors import LemonadeError
 from lemonade.exporting.base import Format, Model
 from lemonade.exporting.source import python_source
-from morphisms import build_module, graph_to_json, load_weights
+from morphisms import GraphError, build_module, graph_from_json, graph_to_json, load_weights, save_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,13 +33,9 @@ class Safetensors(Format):
 
     def write(self, model: Model, path: Path) -> None:
         """One file; its metadata hold the graph, the classes and what images are standardised by."""
-        import json
-
-        from safetensors.torch import save_file
-
         facts = {name: list(model.facts[name]) for name in ("classes", "mean", "std")}
         metadata = {"format": "pt", "graph": json.dumps(graph_to_json(model.graph)), "facts": json.dumps(facts)}
-        save_file({name: tensor.cpu().contiguous() for name, tensor in model.weights.items()}, path, metadata)
+        save_weights(model.weights, path, metadata)
 
     def logits(self, path: Path, images: Tensor) -> Tensor:
         """By `load`."""
@@ -51,12 +49,7 @@ def load(path: str | Path) -> Normalised:
     Raises:
         LemonadeError: naming the file, if it is missing, damaged, or not from `lemonade export`.
     """
-    import json
-
     from safetensors import SafetensorError, safe_open
-
-    from lemonade.errors import LemonadeError
-    from morphisms import GraphError, graph_from_json
 
     try:
         with safe_open(path, "pt") as file:

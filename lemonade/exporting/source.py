@@ -110,19 +110,10 @@ def _body(graph: NetworkGraph, sources: Mapping[str, Source]) -> list[str]:
     """Lines of `forward`: a statement each, with the shape it gives behind it or above it."""
     statements = _statements(graph, sources)
     names = _variables(statements)
-    lines = [_commented("x", "(images - self.mean) / self.std", _shape_text(graph.shape(INPUT)))]
-    for position, statement in enumerate(statements):
-        # what the last statement gave is x; whatever is read later on has a name of its own
-        known = {name: "x" if names[name] is None else names[name] for name in statement.reads}
-        expression = _filled(statement.expression, known)
-        if position == len(statements) - 1:
-            lines.append(_commented(None, expression, _shape_text(graph.shape(statement.target))))
-        else:
-            lines.append(
-                _commented(names[statement.target] or "x", expression, _shape_text(graph.shape(statement.target)))
-            )
-    if names[INPUT] is not None:
-        lines[0] = lines[0].replace("x = ", f"{names[INPUT]} = ", 1)
+    lines = [_commented(f"{names[INPUT]} =", "(images - self.mean) / self.std", graph.shape(INPUT))]
+    for statement in statements:
+        head = "return" if statement is statements[-1] else f"{names[statement.target]} ="
+        lines.append(_commented(head, _filled(statement.expression, names), graph.shape(statement.target)))
     return lines
 
 
@@ -153,23 +144,22 @@ def _joins_its_reader(graph: NetworkGraph, node: Node) -> bool:
     return node.op not in FOLLOWERS - {"batch_norm", "identity", "dropout", "flatten"}
 
 
-def _variables(statements: Sequence[_Statement]) -> dict[str, str | None]:
-    """The name of each value; None for one that only the next statement reads."""
+def _variables(statements: Sequence[_Statement]) -> dict[str, str]:
+    """The variable of each value: x if only the next statement reads it, else its own name."""
     readers: dict[str, list[int]] = {}
     for position, statement in enumerate(statements):
         for name in statement.reads:
             readers.setdefault(name, []).append(position)
-    names: dict[str, str | None] = {INPUT: None if readers[INPUT] == [0] else "x0"}
+    names = {INPUT: "x" if readers[INPUT] == [0] else "x0"}
     for position, statement in enumerate(statements):
         is_passed_on = readers.get(statement.target) == [position + 1]
-        names[statement.target] = None if is_passed_on else statement.target
+        names[statement.target] = "x" if is_passed_on else statement.target
     return names
 
 
-def _commented(target: str | None, expression: str, comment: str) -> str:
-    """A statement of `forward` with its comment, in as many lines as it needs."""
-    indent = " " * 8
-    head = "return" if target is None else f"{target} ="
+def _commented(head: str, expression: str, shape: Sequence[int]) -> str:
+    """A statement of `forward` with the shape it gives as a comment, in as many lines as it needs."""
+    indent, comment = " " * 8, " x ".join(map(str, shape))
     line = f"{indent}{head} {expression}"
     if len(line) + 4 + len(comment) <= WIDTH:
         return f"{line}  # {comment}"
@@ -179,23 +169,19 @@ def _commented(target: str | None, expression: str, comment: str) -> str:
     inner = f"{indent}    "
     opening = expression.find("(")
     is_call = expression.endswith(")") and _closes_last(expression, opening)
-    if is_call:
-        start, inside, end = expression[: opening + 1], expression[opening + 1 : -1], ")"
-    else:
-        start, inside, end = "(", expression, ")"
+    start, inside = (expression[: opening + 1], expression[opening + 1 : -1]) if is_call else ("(", expression)
     if len(inner + inside) <= WIDTH:
-        return f"{above}{indent}{head} {start}\n{inner}{inside}\n{indent}{end}"
-    terms = _terms(inside) if not is_call else None
-    if terms is None:
-        return above + _nested(indent, f"{head} {start}", inside, end)
-    return f"{above}{indent}{head} {start}\n{inner}" + f"\n{inner}+ ".join(terms) + f"\n{indent}{end}"
+        return f"{above}{indent}{head} {start}\n{inner}{inside}\n{indent})"
+    if is_call:
+        return above + _nested(indent, f"{head} {start}", inside)
+    return f"{above}{indent}{head} {start}\n{inner}" + inside.replace(" + ", f"\n{inner}+ ") + f"\n{indent})"
 
 
-def _nested(indent: str, head: str, inside: str, end: str) -> str:
+def _nested(indent: str, head: str, inside: str) -> str:
     """``torch.cat([a, b, ...], dim=1)`` with each value on a line of its own."""
     listed, _, rest = inside.removeprefix("[").partition("], ")
     items = "".join(f"{indent}        {item},\n" for item in listed.split(", "))
-    return f"{indent}{head}\n{indent}    [\n{items}{indent}    ],\n{indent}    {rest},\n{indent}{end}"
+    return f"{indent}{head}\n{indent}    [\n{items}{indent}    ],\n{indent}    {rest},\n{indent})"
 
 
 def _closes_last(text: str, opening: int) -> bool:
@@ -210,17 +196,8 @@ def _closes_last(text: str, opening: int) -> bool:
     return False
 
 
-def _terms(text: str) -> list[str] | None:
-    parts = text.split(" + ")
-    return parts if len(parts) > 1 else None
-
-
-def _filled(expression: str, names: Mapping[str, str | None]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), expression)
-
-
-def _shape_text(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))
+def _filled(expression: str, names: Mapping[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: names[found[1]], expression)
 
 
 def _constant(name: str, values: Sequence[float]) -> list[str]:

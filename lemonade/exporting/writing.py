@@ -16,7 +16,7 @@ from lemonade.exporting import FORMATS, Format, Model, Written
 from lemonade.exporting.card import about, card
 from lemonade.history import Run
 from lemonade.journal import write_whole
-from lemonade.members import Member
+from lemonade.members import MODELS, Member
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +49,7 @@ def export(
     to: Sequence[str] = tuple(FORMATS),
     push_dir: str | Path | None = None,
     licence: str = "unknown",
-    on_model: Callable[[Exported, int], None] | None = None,
+    on_model: Callable[[Exported], None] | None = None,
 ) -> list[Exported]:
     """Export networks of a run into its folder, `models/ID/`, and check every file by running it.
 
@@ -59,7 +59,7 @@ def export(
         to: Names of `FORMATS`; a format's companions come along (Python reads the safetensors).
         push_dir: A folder to lay out for a model hub as well: one network's files, or a folder for each of several.
         licence: Goes into the cards.
-        on_model: Called after each network with what came of it and how many there are.
+        on_model: Called after each network with what came of it.
 
     Returns:
         One entry a network. A network whose weights are damaged has a problem in place of files; the rest goes on.
@@ -75,7 +75,7 @@ def export(
     for member in members:
         done.append(_exported(run, member, formats, images, checked_on, licence))
         if on_model is not None:
-            on_model(done[-1], len(members))
+            on_model(done[-1])
     if push_dir is not None:
         _lay_out([one for one in done if one.files], Path(push_dir))
     return done
@@ -122,15 +122,18 @@ def _images(run: Run) -> tuple[Tensor, str]:
 def _exported(
     run: Run, member: Member, formats: Sequence[Format], images: Tensor, checked_on: str, licence: str
 ) -> Exported:
-    folder = run.folder / "models" / member.id
+    import torch
+
+    folder = run.folder / MODELS / member.id
     try:
         model = Model.of(member.graph, member.weights(), run.facts, about(run, member))
-        wanted = model.module(images).detach()
+        with torch.no_grad():
+            wanted = model.module(images)
     except (LemonadeError, ValueError) as error:
         return Exported(member.id, folder, problem=str(error))
     folder.mkdir(parents=True, exist_ok=True)
     files = tuple(_written(one, model, folder, images, wanted, checked_on) for one in formats)
-    write_whole(folder / CARD, card(run, member, FORMATS, files, licence))
+    write_whole(folder / CARD, card(run, member, files, licence))
     record = {"id": member.id, "values": dict(member.values), "files": [asdict(one) for one in files]}
     write_whole(folder / RECORD, json.dumps(record, indent=1) + "\n")
     return Exported(member.id, folder, files)
@@ -138,14 +141,17 @@ def _exported(
 
 def _written(one: Format, model: Model, folder: Path, images: Tensor, wanted: Tensor, checked_on: str) -> Written:
     """Write a file, run it, and give it its name only then."""
+    import torch
     from safetensors import SafetensorError
+
+    from morphisms.verify import relative_error
 
     path = folder / one.file
     partial = path.with_name(f"{path.stem}.partial{path.suffix}")
     try:
         one.write(model, partial)
-        found = one.logits(partial, images).detach()
-        deviation = float((found - wanted).abs().max() / wanted.abs().max())
+        with torch.no_grad():
+            deviation = relative_error(wanted, one.logits(partial, images))
         size = partial.stat().st_size
         partial.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:

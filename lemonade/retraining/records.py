@@ -11,6 +11,7 @@ from typing import Any
 
 from lemonade.errors import LemonadeError
 from lemonade.journal import write_whole
+from lemonade.members import MODELS
 
 START_KINDS = ("inherited", "scratch")
 """From the weights that the search left, or from fresh ones."""
@@ -100,6 +101,11 @@ def spread(values: Sequence[float]) -> dict[str, float | int | None]:
     }
 
 
+def retrained_folder(run_folder: Path, model: str) -> Path:
+    """Where the trainings of a network of a run lie."""
+    return run_folder / MODELS / model / "retrained"
+
+
 def training_name(examples: int, start: str, seed: int) -> str:
     """What the files of a training are called."""
     return f"{examples}-{start}-{seed}"
@@ -111,7 +117,7 @@ def retrained(run_folder: Path, model: str) -> Retrained | None:
     Raises:
         LemonadeError: naming the file, if one is damaged.
     """
-    folder = run_folder / "models" / model / "retrained"
+    folder = retrained_folder(run_folder, model)
     found = [_read(path) for path in sorted(folder.glob("*.json"))]
     if not found:
         return None

@@ -11,11 +11,10 @@ import numpy as np
 
 from lemonade.assembly import Assembly
 from lemonade.errors import LemonadeError
-from lemonade.evaluate import Evaluator
 from lemonade.history import Run
 from lemonade.journal import lock_folder
-from lemonade.members import Member
-from lemonade.retraining.records import START_KINDS, Retrained, Training, retrained, training_name
+from lemonade.members import MODELS, Member
+from lemonade.retraining.records import START_KINDS, Retrained, Training, retrained, retrained_folder, training_name
 from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
 from morphisms import OPERATORS, Site
 
@@ -29,10 +28,13 @@ POLL_SECONDS = 0.25
 class _Task:
     """One training that is still to be done; `id` tells its evaluation from the others'."""
 
-    id: str
     member: Member
     start: str
     seed: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.member.id}-{self.start}-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,6 @@ def retrain(
     device: str | None = None,
     workers: int | None = None,
     on_step: Callable[[Step], None] | None = None,
-    evaluator: Evaluator | None = None,
-    notify: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Retrained]:
     """Train networks of a run to the end, and read their error on the test images.
 
@@ -76,8 +76,6 @@ def retrain(
         device: Where to train; default: as the run did.
         workers: Trainings side by side; default: as the run did.
         on_step: Called after each training.
-        evaluator: In place of worker processes, for tests.
-        notify: Called with sentences about slow steps.
 
     Returns:
         By id of the network.
@@ -92,11 +90,11 @@ def retrain(
     for member in members:
         member.weights()  # lost ones are told before anything is trained
     changes = {name: value for name, value in (("device", device), ("workers", workers)) if value is not None}
-    folder = run.folder / "models"
+    folder = run.folder / MODELS
     folder.mkdir(exist_ok=True)
     lock = lock_folder(folder)
     try:
-        with Assembly.again(run, evaluator, notify, run.config.model_copy(update=changes)) as assembly:
+        with Assembly.again(run, config=run.config.model_copy(update=changes)) as assembly:
             _Session(run, assembly, members, seeds, epochs).go(on_step)
     finally:
         os.close(lock)
@@ -113,10 +111,7 @@ class _Session:
         images = len(assembly.dataset.train)
         self.examples = max(DEFAULT_EPOCHS * images, LEAST_EXAMPLES) if epochs is None else round(epochs * images)
         self.tasks = [
-            _Task(f"{member.id}-{start}-{seed}", member, start, seed)
-            for member in members
-            for seed in range(1, seeds + 1)
-            for start in START_KINDS
+            _Task(member, start, seed) for member in members for seed in range(1, seeds + 1) for start in START_KINDS
         ]
 
     def go(self, on_step: Callable[[Step], None] | None) -> None:
@@ -125,7 +120,7 @@ class _Session:
         for task in waiting:
             self._folder(task.member).mkdir(parents=True, exist_ok=True)
         running: dict[str, _Task] = {}
-        evaluator = self.assembly.evaluator(self.run.folder / "models") if waiting else None
+        evaluator = self.assembly.evaluator(self.run.folder / MODELS) if waiting else None
         while evaluator is not None and (waiting or running):
             while waiting and evaluator.room:
                 task = waiting.pop(0)
@@ -189,11 +184,10 @@ class _Session:
         from lemonade.training import read_error
         from morphisms import build_module, load_weights
 
-        found = {member.id: retrained(self.run.folder, member.id) for member in self.members}
         unread = [
             (member, one, group.folder)
             for member in self.members
-            if (group := found[member.id]) is not None
+            if (group := retrained(self.run.folder, member.id)) is not None
             for one in group.trainings
             if one.error is not None and one.test is None
         ]
@@ -207,7 +201,7 @@ class _Session:
             replace(one, test=reading.error).save(folder)
 
     def _folder(self, member: Member) -> Path:
-        return self.run.folder / "models" / member.id / "retrained"
+        return retrained_folder(self.run.folder, member.id)
 
     def _record(self, task: _Task) -> Path:
         return self._folder(task.member) / f"{training_name(self.examples, task.start, task.seed)}.json"
