@@ -60,6 +60,15 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_is(run, found):
     assert len(steps) == 1
 
 
+def test_fewer_epochs_than_an_earlier_call_are_told_and_tested_too(run, found):
+    shorter = retrain(run, models="best", seeds=1, epochs=0.5)[run.front.best().id]
+    assert [(one.examples, one.start, one.test is None) for one in shorter.trainings] == [
+        (575, "inherited", False), (575, "scratch", False),
+    ]  # fmt: skip
+    longest = retrained(run.folder, run.front.best().id)  # whoever asks for no length gets the longest
+    assert [one.name for one in longest.trainings] == [one.name for one in found.trainings]
+
+
 def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp_path):
     record = found.folder / "1150-scratch-1.json"
     text = record.read_text()

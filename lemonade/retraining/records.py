@@ -111,19 +111,17 @@ def training_name(examples: int, start: str, seed: int) -> str:
     return f"{examples}-{start}-{seed}"
 
 
-def retrained(run_folder: Path, model: str) -> Retrained | None:
-    """The longest trainings of a network of a run; None if it was never retrained.
+def retrained(run_folder: Path, model: str, examples: int | None = None) -> Retrained | None:
+    """The trainings of a network of a run that saw so many images, by default the longest; None if there are none.
 
     Raises:
         LemonadeError: naming the file, if one is damaged.
     """
     folder = retrained_folder(run_folder, model)
     found = [_read(path) for path in sorted(folder.glob("*.json"))]
-    if not found:
-        return None
-    most = max(one.examples for one in found)
-    order = sorted([one for one in found if one.examples == most], key=lambda one: (one.start, one.seed))
-    return Retrained(folder, tuple(order))
+    wanted = max([one.examples for one in found], default=0) if examples is None else examples
+    alike = sorted([one for one in found if one.examples == wanted], key=lambda one: (one.start, one.seed))
+    return Retrained(folder, tuple(alike)) if alike else None
 
 
 def _read(path: Path) -> Training:

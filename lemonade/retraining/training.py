@@ -95,10 +95,9 @@ def retrain(
     lock = lock_folder(folder)
     try:
         with Assembly.again(run, config=run.config.model_copy(update=changes)) as assembly:
-            _Session(run, assembly, members, seeds, epochs).go(on_step)
+            return _Session(run, assembly, members, seeds, epochs).go(on_step)
     finally:
         os.close(lock)
-    return {member.id: found for member in members if (found := retrained(run.folder, member.id)) is not None}
 
 
 class _Session:
@@ -114,8 +113,8 @@ class _Session:
             _Task(member, start, seed) for member in members for seed in range(1, seeds + 1) for start in START_KINDS
         ]
 
-    def go(self, on_step: Callable[[Step], None] | None) -> None:
-        """Train what is missing, then read the test images."""
+    def go(self, on_step: Callable[[Step], None] | None) -> dict[str, Retrained]:
+        """Train what is missing, then read the test images; returns all trainings of this length, by network."""
         waiting = [task for task in self.tasks if not self._record(task).exists()]
         for task in waiting:
             self._folder(task.member).mkdir(parents=True, exist_ok=True)
@@ -133,6 +132,11 @@ class _Session:
                     done = len(self.tasks) - len(waiting) - len(running)
                     on_step(Step(task.member.id, training, done, len(self.tasks)))
         self._open_test()
+        return self._trained()
+
+    def _trained(self) -> dict[str, Retrained]:
+        found = {member.id: retrained(self.run.folder, member.id, self.examples) for member in self.members}
+        return {name: group for name, group in found.items() if group is not None}
 
     def _job(self, task: _Task) -> Job:
         """A child that is its parent trained further, or the same network from fresh weights."""
@@ -185,9 +189,8 @@ class _Session:
         from morphisms import build_module, load_weights
 
         unread = [
-            (member, one, group.folder)
-            for member in self.members
-            if (group := retrained(self.run.folder, member.id)) is not None
+            (self.run.member(name).graph, one, group.folder)
+            for name, group in self._trained().items()
             for one in group.trainings
             if one.error is not None and one.test is None
         ]
@@ -195,8 +198,8 @@ class _Session:
             return
         dataset, device = self.assembly.dataset, self.assembly.device
         test = load_test(self.run.config.dataset, self.run.config.data, cache_folder())
-        for member, one, folder in unread:
-            module = build_module(member.graph, load_weights(folder / f"{one.name}.safetensors"))
+        for graph, one, folder in unread:
+            module = build_module(graph, load_weights(folder / f"{one.name}.safetensors"))
             reading = read_error(module, test, dataset, device)
             replace(one, test=reading.error).save(folder)
 
