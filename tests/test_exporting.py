@@ -19,8 +19,10 @@ from lemonade.cli import main
 from lemonade.errors import LemonadeError
 from lemonade.exporting import FORMATS, Model, load
 from lemonade.exporting.formats import Onnx, PythonFile, Safetensors
+from lemonade.retraining import Training
+from lemonade.retraining.records import retrained_folder
 from lemonade.store import RunStore
-from morphisms import build_module, initial_weights
+from morphisms import build_module, initial_weights, save_weights
 from morphisms.naming import names_by_role, renamed
 
 FACTS = {"classes": ["a cat", 'a "dog"', "it's"], "mean": [0.25] * 3, "std": [0.5] * 3}
@@ -125,6 +127,56 @@ class TestEveryFormat:
         data = (run / "models/c0003" / FORMATS[name].file).read_bytes()
         if name != "pt2":  # torch's own archive holds a pickled sample input; the card says so
             assert b"\x80\x02}" not in data and not data.startswith(b"PK")
+
+
+class TestRetrainedWeights:
+    @pytest.fixture
+    def trained(self, run):
+        """Three long trainings of c0003, of which one from fresh weights is the best on validation images."""
+        member = lemonade.Run.load(run).member("c0003")
+        folder = retrained_folder(run, "c0003")
+        folder.mkdir(parents=True)
+        for start, seed, error, test in (
+            ("inherited", 1, 0.03, 0.05),
+            ("scratch", 1, 0.02, 0.0375),
+            ("scratch", 2, 0.04, 0.0575),
+        ):
+            training = Training(start, seed, 5000, 1.0, "cpu", error, error + 0.01, test)
+            training.save(folder)
+            save_weights(initial_weights(member.graph, seed), folder / f"{training.name}.safetensors")
+        return run
+
+    def test_the_best_on_validation_images_goes_out_with_its_errors(self, trained):
+        member = lemonade.Run.load(trained).member("c0003")
+        done = lemonade.export(trained, models="c0003", to=["safetensors"])[0]
+        assert done.weights == "retrained on 5,000 images from fresh weights, seed 1"
+        images = torch.rand(2, 1, 8, 8)
+        wanted = Model.of(member.graph, initial_weights(member.graph, 1), member.facts, "").module(images)
+        assert torch.equal(load(done.folder / "model.safetensors")(images), wanted)
+        text = (done.folder / "README.md").read_text()
+        head = yaml.safe_load(text.split("---\n")[1])
+        told = {one["dataset"]["split"]: one["metrics"][0]["value"] for one in head["model-index"][0]["results"]}
+        assert told == {"validation": 0.98, "test": 0.9625}
+        assert "opened once, after all training | 0.0375 |" in text
+        assert "| from fresh weights | 0.0300 ± 0.0141 | 0.0475 ± 0.0141 | 2 |" in text
+        assert "| from the search's weights | 0.0300 | 0.0500 | 1 |" in text
+
+    def test_the_searchs_weights_on_demand(self, trained):
+        member = lemonade.Run.load(trained).member("c0003")
+        done = lemonade.export(trained, models="c0003", to=["safetensors"], weights="search")[0]
+        images = torch.rand(2, 1, 8, 8)
+        assert torch.equal(load(done.folder / "model.safetensors")(images), member.module()(images))
+        assert "The weights are as the search left them." in (done.folder / "README.md").read_text()
+
+    def test_missing_damaged_and_misspelt(self, trained):
+        done = lemonade.export(trained, models="c0000,c0003", to=["safetensors"], weights="retrained")
+        assert "c0000 has no retrained weights" in done[0].problem and "lemonade retrain" in done[0].problem
+        assert not done[1].problem
+        (retrained_folder(trained, "c0003") / "5000-scratch-1.safetensors").write_bytes(b"junk")
+        problem = lemonade.export(trained, models="c0003", to=["safetensors"])[0].problem
+        assert "5000-scratch-1.safetensors" in problem and "--weights search" in problem
+        with pytest.raises(LemonadeError, match="unknown kind of weights 'retraind'. Did you mean 'retrained'"):
+            lemonade.export(trained, weights="retraind")
 
 
 class TestExport:

@@ -30,6 +30,14 @@ PushDir = Annotated[
     Path | None,
     typer.Option("--push-dir", metavar="DIR", help="Lay the files out in this folder as a model hub expects them."),
 ]
+Weights = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        metavar="KIND",
+        help="search: as the search left them; retrained: the best of `lemonade retrain`; auto: retrained, if any.",
+    ),
+]
 Licence = Annotated[str, typer.Option("--licence", metavar="NAME", help="Licence for the cards, such as apache-2.0.")]
 
 
@@ -38,6 +46,7 @@ def export(
     models: options.Models = "front",
     to: To = "safetensors,pt2,onnx,python",
     push_dir: PushDir = None,
+    weights: Weights = "auto",
     licence: Licence = "unknown",
     as_json: options.AsJson = False,
 ) -> None:
@@ -55,7 +64,7 @@ def export(
             console.print(Text(_line(done)))
 
     formats = [name.strip() for name in to.split(",") if name.strip()]
-    done = export_run(run, models, formats, push_dir, licence, tell)
+    done = export_run(run, models, formats, push_dir, licence, weights, tell)
     whole = [one for one in done if not one.problem]
     if as_json:
         common.print_json({"models": [_record(one) for one in done]})
@@ -76,10 +85,10 @@ def _line(done: Exported) -> str:
     if done.problem:
         return f"{done.id}  not exported: {done.problem}"
     sizes = ", ".join(f"{one.file} {one.size / 1000:,.0f} kB ({one.deviation:.0e})" for one in done.files)
-    return f"{done.id}  {sizes}"
+    return f"{done.id}  {sizes}; weights {done.weights}"
 
 
 def _record(done: Exported) -> dict[str, object]:
-    return {"id": done.id, "folder": str(done.folder), "problem": done.problem} | {
+    return {"id": done.id, "folder": str(done.folder), "weights": done.weights, "problem": done.problem} | {
         "files": [asdict(one) for one in done.files]
     }

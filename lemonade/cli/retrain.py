@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,7 +14,7 @@ from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.cli.running import STOPPED_EARLY
 from lemonade.reporting import screen
-from lemonade.retraining import START_KINDS
+from lemonade.retraining import START_KINDS, spread_text
 
 if TYPE_CHECKING:
     from lemonade.history import Run
@@ -71,19 +71,15 @@ def retrain(
     test = numbers.count(loaded.facts["test"])
     console.print(Text(f"Mean and standard deviation over seeds; {test} test images.", style="quiet"))
     common.print_next(
-        console, [(("export", shown, "--models", next(iter(found))), "as files, with the search's weights")]
+        console, [(("export", shown, "--models", next(iter(found))), "as files, with the best of these weights")]
     )
 
 
 def _line(step: Step) -> str:
     one = step.training
-    what = f"{step.done} of {step.total} · {step.model} from {_words(one.start)}, seed {one.seed}"
+    what = f"{step.done} of {step.total} · {step.model} {one.origin}"
     error = one.message if one.error is None else f"validation error {one.error:.4f}"
     return f"{what}: {error} · {numbers.duration(one.seconds)}"
-
-
-def _words(start: str) -> str:
-    return {"inherited": "the search's weights", "scratch": "fresh weights"}[start]
 
 
 def _table(run: Run, found: dict[str, Retrained]) -> Table:
@@ -96,13 +92,6 @@ def _table(run: Run, found: dict[str, Retrained]) -> Table:
     for name, one in found.items():
         member, told = run.member(name), one.to_json()
         cells = [name, numbers.count(member.values["params"]), f"{member.values['error']:.4f}"]
-        cells += [_cell(told.get(start, {}).get(of)) for start in START_KINDS for of in ("error", "test")]
+        cells += [spread_text(told.get(start, {}).get(of)) for start in START_KINDS for of in ("error", "test")]
         table.add_row(*cells)
     return table
-
-
-def _cell(spread: dict[str, Any] | None) -> str:
-    if spread is None or spread["mean"] is None:
-        return "-"
-    more = "" if spread["deviation"] is None else f" ± {spread['deviation']:.4f}"
-    return f"{spread['mean']:.4f}{more}"

@@ -8,40 +8,44 @@ from collections.abc import Sequence
 import yaml
 
 from lemonade.exporting import FORMATS, Written
+from lemonade.exporting.subject import Subject
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
+from lemonade.retraining import START_KINDS, spread_text
 from morphisms import activation_bytes, flops, params
 
 PREFERRED = ("python", "onnx", "pt2", "safetensors")
 """The formats in the order in which a reader would want to be told how to load one."""
 
 
-def about(run: Run, member: Member) -> str:
+def about(subject: Subject) -> str:
     """What a network is, in two sentences, no line longer than 80 characters."""
+    run, member = subject.run, subject.member
     channels, height, width = run.facts["input_shape"]
-    classes, images = run.facts["classes"], run.facts["validation"]
-    error = measured("error", member.values["error"], images)
+    classes = run.facts["classes"]
+    part, error = list(subject.errors.items())[-1]
+    images = subject.images[part]
     return (
         f"Classifies {height}x{width}x{channels} images of {_data_name(run)} into {len(classes)} classes.\n\n"
         f"{count(params(member.graph))} parameters, {short(flops(member.graph))} multiply-adds an image;\n"
-        f"error {error} on {images:,} validation images. Found by lemonade as {member.id}."
+        f"error {measured('error', error, images)} on {images:,} {part} images. Found by lemonade as {member.id}."
     )
 
 
-def card(run: Run, member: Member, files: Sequence[Written], licence: str) -> str:
+def card(subject: Subject, files: Sequence[Written], licence: str) -> str:
     """The card of one network, as `README.md` of its folder.
 
     Args:
-        run: The run it comes from.
-        member: The network.
+        subject: The network and its weights.
         files: What was written, with how far each deviates.
         licence: An identifier as hubs know them, or ``"unknown"``.
     """
+    run, member = subject.run, subject.member
     sections = {
         "How to load it": _loading(run, files),
         "Input and output": f"{member.input[0].upper()}{member.input[1:]}. Standardisation of the images is inside.",
-        "Metrics": _metrics(run, member),
+        "Metrics": _metrics(subject),
         "Size": _size(member),
         "Files": _files(files),
         "Where it comes from": _lineage(run, member),
@@ -49,23 +53,31 @@ def card(run: Run, member: Member, files: Sequence[Written], licence: str) -> st
         "Limits": _limits(run),
     }
     text = "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items())
-    return f"---\n{_head(run, member, licence)}---\n\n# {_title(run, member)}\n\n{about(run, member)}\n{text}"
+    return f"---\n{_head(subject, licence)}---\n\n# {_title(run, member)}\n\n{about(subject)}\n{text}"
 
 
-def _head(run: Run, member: Member, licence: str) -> str:
-    images = run.facts["validation"]
-    metric = {"type": "accuracy", "name": f"accuracy on {images} validation images"}
-    result = {
-        "task": {"type": "image-classification"},
-        "dataset": {"name": _data_name(run), "type": _data_name(run), "split": "validation"},
-        "metrics": [{**metric, "value": round(1 - member.values["error"], 5)}],
-    }
+def _head(subject: Subject, licence: str) -> str:
+    name = _data_name(subject.run)
+    results = [
+        {
+            "task": {"type": "image-classification"},
+            "dataset": {"name": name, "type": name, "split": part},
+            "metrics": [
+                {
+                    "type": "accuracy",
+                    "name": f"accuracy on {subject.images[part]} {part} images",
+                    "value": round(1 - error, 5),
+                }
+            ],
+        }
+        for part, error in subject.errors.items()
+    ]
     head = {
         "license": licence,
         "library_name": "pytorch",
         "pipeline_tag": "image-classification",
         "tags": ["image-classification", "neural-architecture-search", "lemonade"],
-        "model-index": [{"name": _title(run, member), "results": [result]}],
+        "model-index": [{"name": _title(subject.run, subject.member), "results": results}],
     }
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=100)
 
@@ -87,21 +99,39 @@ def _loading(run: Run, files: Sequence[Written]) -> str:
     return "\n".join(["```python", *dict.fromkeys(lines), "```"])
 
 
-def _metrics(run: Run, member: Member) -> str:
-    images = run.facts["validation"]
-    low, high = wilson(member.values["error"], images)
-    rows = [
+def _metrics(subject: Subject) -> str:
+    """Errors of these weights; then those of all trainings, since one seed says little."""
+    remarks = {"validation": "which also chose these weights", "test": "opened once, after all training"}
+    lines = [
+        f"The weights are {subject.words}.",
+        "",
         "| reading | value | 95 % interval | images |",
         "|---|---|---|---|",
-        f"| error on validation images, which also chose it | {member.values['error']:.4f} | {low:.4f} to {high:.4f} | "
-        f"{images:,} |",
     ]
-    for name, value in member.values.items():
-        if name.startswith("error@"):
-            rows.append(f"| {name} | {value:.4f} | | |")
-    return "\n".join(
-        [*rows, "", "The best of many networks is partly luck: expect the error on new images above this."]
-    )
+    for part, error in subject.errors.items():
+        images = subject.images[part]
+        low, high = wilson(error, images)
+        reading = f"error on {part} images, {remarks[part]}"
+        lines.append(f"| {reading} | {error:.4f} | {low:.4f} to {high:.4f} | {images:,} |")
+    if subject.group is None:
+        others = [(name, value) for name, value in subject.member.values.items() if name.startswith("error@")]
+        lines += [f"| {name} | {value:.4f} | | |" for name, value in others]
+    if "test" not in subject.errors:
+        return "\n".join([*lines, "", "The best of many networks is partly luck: expect more errors on new images."])
+    return "\n".join([*lines, "", *_trainings(subject)])
+
+
+def _trainings(subject: Subject) -> list[str]:
+    """Mean and spread over seeds from either start."""
+    assert subject.group is not None
+    told = subject.group.to_json()
+    lines = ["| all trainings of as many images | validation error | test error | seeds |", "|---|---|---|---|"]
+    for start, words in START_KINDS.items():
+        if start in told:
+            cells = [spread_text(told[start][part]) for part in ("error", "test")]
+            lines.append(f"| from {words} | {cells[0]} | {cells[1]} | {told[start]['error']['seeds']} |")
+    found = subject.member.values["error"]
+    return [*lines, "", f"Mean ± standard deviation. The search itself left it at validation error {found:.4f}."]
 
 
 def _size(member: Member) -> str:

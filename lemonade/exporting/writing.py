@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lemonade.errors import LemonadeError, unknown
 from lemonade.exporting import FORMATS, Format, Model, Written
 from lemonade.exporting.card import about, card
+from lemonade.exporting.subject import WEIGHTS, Subject
 from lemonade.history import Run
 from lemonade.journal import write_whole
 from lemonade.members import MODELS, Member
@@ -33,14 +34,27 @@ class Exported:
     Attributes:
         id: The network's.
         folder: Where its files lie.
+        weights: Which ones they are, in words.
         files: What was written.
         problem: One line on what went wrong; empty if nothing did.
     """
 
     id: str
     folder: Path
+    weights: str = ""
     files: tuple[Written, ...] = ()
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is wanted of every network."""
+
+    formats: Sequence[Format]
+    weights: str
+    licence: str
+    images: Tensor
+    checked_on: str
 
 
 def export(
@@ -49,6 +63,7 @@ def export(
     to: Sequence[str] = tuple(FORMATS),
     push_dir: str | Path | None = None,
     licence: str = "unknown",
+    weights: str = "auto",
     on_model: Callable[[Exported], None] | None = None,
 ) -> list[Exported]:
     """Export networks of a run into its folder, `models/ID/`, and check every file by running it.
@@ -59,6 +74,8 @@ def export(
         to: Names of `FORMATS`; a format's companions come along (Python reads the safetensors).
         push_dir: A folder to lay out for a model hub as well: one network's files, or a folder for each of several.
         licence: Goes into the cards.
+        weights: ``"search"``, as the search left them; ``"retrained"``, the best on validation images of the longest
+            trainings that `retrain` made; ``"auto"``, retrained ones where there are any.
         on_model: Called after each network with what came of it.
 
     Returns:
@@ -68,12 +85,14 @@ def export(
         LemonadeError: for an unknown network or format, a missing package, or a folder that cannot be written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
+    if weights not in WEIGHTS:
+        raise unknown("kind of weights", weights, WEIGHTS)
     formats = _wanted(to)
     members = run.choose(models)
-    images, checked_on = _images(run)
+    order = _Order(formats, weights, licence, *_images(run))
     done = []
     for member in members:
-        done.append(_exported(run, member, formats, images, checked_on, licence))
+        done.append(_exported(run, member, order))
         if on_model is not None:
             on_model(done[-1])
     if push_dir is not None:
@@ -119,27 +138,32 @@ def _images(run: Run) -> tuple[Tensor, str]:
     return noise, f"{MOST_IMAGES} random images, since '{run.config.dataset}' is not there"
 
 
-def _exported(
-    run: Run, member: Member, formats: Sequence[Format], images: Tensor, checked_on: str, licence: str
-) -> Exported:
+def _exported(run: Run, member: Member, order: _Order) -> Exported:
     import torch
 
     folder = run.folder / MODELS / member.id
     try:
-        model = Model.of(member.graph, member.weights(), run.facts, about(run, member))
+        subject = Subject.of(run, member, order.weights)
+        model = Model.of(member.graph, subject.weights(), run.facts, about(subject))
         with torch.no_grad():
-            wanted = model.module(images)
+            wanted = model.module(order.images)
     except (LemonadeError, ValueError) as error:
         return Exported(member.id, folder, problem=str(error))
     folder.mkdir(parents=True, exist_ok=True)
-    files = tuple(_written(one, model, folder, images, wanted, checked_on) for one in formats)
-    write_whole(folder / CARD, card(run, member, files, licence))
-    record = {"id": member.id, "values": dict(member.values), "files": [asdict(one) for one in files]}
+    files = tuple(_written(one, model, folder, order, wanted) for one in order.formats)
+    write_whole(folder / CARD, card(subject, files, order.licence))
+    record = {
+        "id": member.id,
+        "values": dict(member.values),
+        "weights": subject.words,
+        "errors": dict(subject.errors),
+        "files": [asdict(one) for one in files],
+    }
     write_whole(folder / RECORD, json.dumps(record, indent=1) + "\n")
-    return Exported(member.id, folder, files)
+    return Exported(member.id, folder, subject.words, files)
 
 
-def _written(one: Format, model: Model, folder: Path, images: Tensor, wanted: Tensor, checked_on: str) -> Written:
+def _written(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor) -> Written:
     """Write a file, run it, and give it its name only then."""
     import torch
     from safetensors import SafetensorError
@@ -151,7 +175,7 @@ def _written(one: Format, model: Model, folder: Path, images: Tensor, wanted: Te
     try:
         one.write(model, partial)
         with torch.no_grad():
-            deviation = relative_error(wanted, one.logits(partial, images))
+            deviation = relative_error(wanted, one.logits(partial, order.images))
         size = partial.stat().st_size
         partial.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -160,7 +184,7 @@ def _written(one: Format, model: Model, folder: Path, images: Tensor, wanted: Te
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-    return Written(one.name, one.file, size, deviation, checked_on)
+    return Written(one.name, one.file, size, deviation, order.checked_on)
 
 
 def _lay_out(done: Sequence[Exported], target: Path) -> None:

@@ -13,8 +13,8 @@ from lemonade.errors import LemonadeError
 from lemonade.journal import write_whole
 from lemonade.members import MODELS
 
-START_KINDS = ("inherited", "scratch")
-"""From the weights that the search left, or from fresh ones."""
+START_KINDS = {"inherited": "the search's weights", "scratch": "fresh weights"}
+"""What a training starts from, and how people are told."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Training:
     def name(self) -> str:
         """``"69000-scratch-1"``: what its files are called."""
         return training_name(self.examples, self.start, self.seed)
+
+    @property
+    def origin(self) -> str:
+        """``"from fresh weights, seed 1"``."""
+        return f"from {START_KINDS[self.start]}, seed {self.seed}"
 
     def save(self, folder: Path) -> None:
         """Write it down; the file appears whole or not at all."""
@@ -99,6 +104,14 @@ def spread(values: Sequence[float]) -> dict[str, float | int | None]:
         "deviation": stdev(values) if len(values) > 1 else None,
         "seeds": len(values),
     }
+
+
+def spread_text(told: dict[str, Any] | None) -> str:
+    """What `spread` gives, for a table: ``"0.0139 ± 0.0012"``; a dash for nothing."""
+    if told is None or told["mean"] is None:
+        return "-"
+    more = "" if told["deviation"] is None else f" ± {told['deviation']:.4f}"
+    return f"{told['mean']:.4f}{more}"
 
 
 def retrained_folder(run_folder: Path, model: str) -> Path:

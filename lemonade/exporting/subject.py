@@ -1,0 +1,92 @@
+"""Which weights of a network are exported, and how well they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lemonade.errors import LemonadeError
+from lemonade.history import Run
+from lemonade.members import Member
+from lemonade.numbers import count
+from lemonade.retraining import Retrained, Training, retrained
+from morphisms import GraphError, Weights, load_weights
+
+WEIGHTS = ("auto", "search", "retrained")
+"""As the search left them, or as `retrain` did; ``"auto"`` takes retrained ones where there are any."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network of a run with the weights that go out.
+
+    Attributes:
+        run: Where it comes from.
+        member: The network.
+        group: Its long trainings, if weights of theirs are taken.
+    """
+
+    run: Run
+    member: Member
+    group: Retrained | None = None
+
+    @classmethod
+    def of(cls, run: Run, member: Member, weights: str = "auto") -> Subject:
+        """The network with weights of one kind of `WEIGHTS`; of its trainings, the longest count.
+
+        Raises:
+            LemonadeError: for a damaged record, or retrained weights that are not there.
+        """
+        group = retrained(run.folder, member.id) if weights != "search" else None
+        if group is None or group.chosen is None:
+            if weights == "retrained":
+                raise LemonadeError(
+                    f"{member.id} has no retrained weights in {run.folder}. Make them: "
+                    f"lemonade retrain {run.folder} --models {member.id}"
+                )
+            return cls(run, member)
+        return cls(run, member, group)
+
+    @property
+    def training(self) -> Training | None:
+        """The long training that the weights come from: of all seeds and starts, the best on validation images."""
+        return self.group.chosen if self.group else None
+
+    def weights(self) -> Weights:
+        """The tensors, named after the graph's nodes.
+
+        Raises:
+            LemonadeError: naming the file, if it is missing or damaged.
+        """
+        path = self.group.weights if self.group else None
+        if path is None:
+            return self.member.weights()
+        try:
+            return load_weights(path)
+        except (GraphError, OSError) as error:
+            raise LemonadeError(
+                f"{error}. Export the search's weights with --weights search, or delete "
+                f"{path.with_suffix('.json')} and retrain."
+            ) from None
+
+    @property
+    def errors(self) -> Mapping[str, float]:
+        """Share of wrong images of these weights by part of the data: ``"validation"``, and ``"test"`` if opened."""
+        training = self.training
+        if training is None:
+            return {"validation": self.member.values["error"]}
+        read = {"validation": training.error, "test": training.test}
+        return {part: value for part, value in read.items() if value is not None}
+
+    @property
+    def images(self) -> Mapping[str, int]:
+        """Number of images that each part holds."""
+        return {"validation": self.run.facts["validation"], "test": self.run.facts["test"]}
+
+    @property
+    def words(self) -> str:
+        """Where the weights come from: ``"as the search left them"``."""
+        training = self.training
+        if training is None:
+            return "as the search left them"
+        return f"retrained on {count(training.examples)} images {training.origin}"
