@@ -37,8 +37,12 @@ Line = dict[str, Any]
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, advice: str = "") -> Iterator[None]:
     """Turn what the system refuses while writing `path` into one clear line.
+
+    Args:
+        path: The file.
+        advice: What is kept and what to do; by default as it is for the files of a search.
 
     Raises:
         LemonadeError: in place of any OSError.
@@ -47,10 +51,10 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         cure = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "put that right"
-        raise LemonadeError(
-            f"{path}: cannot be written ({error.strerror or error}). The run is intact up to its last line; {cure} and "
-            f"go on with: lemonade resume {_run_folder(path)}"
-        ) from error
+        advice = advice or (
+            f"The run is intact up to its last line; {cure} and go on with: lemonade resume {_run_folder(path)}"
+        )
+        raise LemonadeError(f"{path}: cannot be written ({error.strerror or error}). {advice}") from error
 
 
 class Journal:
@@ -122,14 +126,14 @@ def repair_journal(path: Path) -> list[Line]:
     return lines
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that appears whole or not at all.
+def write_whole(path: Path, text: str, advice: str = "") -> None:
+    """Write a text file that appears whole or not at all; `advice` as in `writing`.
 
     Raises:
         LemonadeError: if it cannot be written.
     """
     partial = path.with_name(path.name + ".partial")
-    with writing(path):
+    with writing(path, advice):
         try:
             partial.write_text(text, encoding="utf-8")
             partial.replace(path)

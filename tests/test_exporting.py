@@ -122,6 +122,22 @@ class TestEveryFormat:
         left = {path.name for path in (run / "models/c0003").iterdir()}
         assert left <= {FORMATS[other].file for other in FORMATS[name].beside}
 
+    def test_a_disk_that_takes_no_more_gives_one_line_and_no_half_file(self, run, name):
+        code = f"""
+import resource
+from lemonade.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
+main(["export", {str(run)!r}, "--models", "c0003", "--to", {name!r}])
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert re.fullmatch(
+            r"error: .*models/c0003/[\w.]+: cannot be written \(.*File too large.* What was exported before it is \w+\.\n",
+            done.stderr,
+        )
+        left = {path.name for path in (run / "models/c0003").iterdir()}
+        assert left <= {FORMATS[other].file for other in (*FORMATS[name].beside, name)}
+
     def test_is_no_pickle_of_ours(self, run, name):
         lemonade.export(run, models="c0003", to=[name])
         data = (run / "models/c0003" / FORMATS[name].file).read_bytes()
@@ -204,7 +220,7 @@ class TestExport:
         said = capsys.readouterr()
         assert end.value.code == 1
         assert re.fullmatch(r"error: c0000: .*1 more could not be exported\.\n", said.err)
-        assert "c0003  model.safetensors" in said.out
+        assert "c0003  weights as the search left them\n       model.safetensors" in said.out
 
     def test_a_hubs_folder(self, run, tmp_path):
         lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "hub")

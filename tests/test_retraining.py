@@ -23,8 +23,11 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(run):
-    steps = []
-    done = retrain(run, models="best", seeds=2, epochs=1, on_step=steps.append)
+    plans, steps = [], []
+    done = retrain(run, models="best", seeds=2, epochs=1, on_plan=plans.append, on_step=steps.append)
+    speed = run.front.best().evaluation.stages["trained"]
+    assert [(plan.trainings, plan.examples, plan.workers) for plan in plans] == [(4, 1_150, 1)]
+    assert plans[0].seconds == pytest.approx(4 * 1_150 * speed.seconds / speed.examples)
     assert [(step.done, step.total) for step in steps] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     return next(iter(done.values()))
 
@@ -56,7 +59,7 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_is(run, found):
     after = json.loads(lost.read_text())
     assert {name: after[name] for name in ("error", "test")} == {name: before[name] for name in ("error", "test")}
     assert (found.folder / "1150-scratch-1.json").read_bytes() == kept
-    retrain(run, models="best", seeds=2, epochs=1, on_step=steps.append)
+    retrain(run, models="best", seeds=2, epochs=1, on_plan=steps.append, on_step=steps.append)
     assert len(steps) == 1
 
 

@@ -85,7 +85,7 @@ def _line(done: Exported) -> str:
     if done.problem:
         return f"{done.id}  not exported: {done.problem}"
     sizes = ", ".join(f"{one.file} {one.size / 1000:,.0f} kB ({one.deviation:.0e})" for one in done.files)
-    return f"{done.id}  {sizes}; weights {done.weights}"
+    return f"{done.id}  weights {done.weights}\n       {sizes}"
 
 
 def _record(done: Exported) -> dict[str, object]:

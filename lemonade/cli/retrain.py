@@ -19,7 +19,7 @@ from lemonade.retraining import START_KINDS, spread_text
 if TYPE_CHECKING:
     from lemonade.history import Run
     from lemonade.retraining import Retrained
-    from lemonade.retraining.training import Step
+    from lemonade.retraining.training import Plan, Step
 
 Seeds = Annotated[int, typer.Option("--seeds", metavar="N", help="Trainings from each start.")]
 Epochs = Annotated[
@@ -55,12 +55,15 @@ def retrain(
     console = Console(stderr=True) if as_json else screen.console()
     shown = common.short_path(run)
 
+    def announce(plan: Plan) -> None:
+        console.print(Text(_announcement(plan)))
+
     def tell(step: Step) -> None:
         console.print(Text(_line(step)))
 
     loaded = Run.load(run)
     try:
-        found = retrain_run(loaded, models, seeds, epochs, device, workers, tell)
+        found = retrain_run(loaded, models, seeds, epochs, device, workers, announce, tell)
     except KeyboardInterrupt:
         print("Stopped; what was trained is kept. Go on with the same command.", file=sys.stderr)
         raise typer.Exit(STOPPED_EARLY) from None
@@ -72,6 +75,14 @@ def retrain(
     console.print(Text(f"Mean and standard deviation over seeds; {test} test images.", style="quiet"))
     common.print_next(
         console, [(("export", shown, "--models", next(iter(found))), "as files, with the best of these weights")]
+    )
+
+
+def _announcement(plan: Plan) -> str:
+    trainings, images = numbers.quantity(plan.trainings, "training"), numbers.count(plan.examples)
+    return (
+        f"{trainings} on {images} images each, {plan.workers} side by side: about {numbers.duration(plan.seconds)} at "
+        "the speed of the search"
     )
 
 

@@ -73,11 +73,13 @@ class Program(Format):
     )
 
     def write(self, model: Model, path: Path) -> None:
-        """One archive."""
+        """One archive; made in memory, since torch's own writer ends the process where a disk is full."""
         import torch
 
+        archive = io.BytesIO()
         with _silence():
-            torch.export.save(model.program, path)
+            torch.export.save(model.program, archive)
+        path.write_bytes(archive.getvalue())
 
     def logits(self, path: Path, images: Tensor) -> Tensor:
         """By torch.export.load, which unpickles a sample input of its own: only ever of the file just written."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST_IMAGES = 256
 """Images that each file is checked on."""
 CARD, RECORD = "README.md", "export.json"
+KEPT = "What was exported before it is whole."
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _exported(run: Run, member: Member, order: _Order) -> Exported:
         return Exported(member.id, folder, problem=str(error))
     folder.mkdir(parents=True, exist_ok=True)
     files = tuple(_written(one, model, folder, order, wanted) for one in order.formats)
-    write_whole(folder / CARD, card(subject, files, order.licence))
+    write_whole(folder / CARD, card(subject, files, order.licence), KEPT)
     record = {
         "id": member.id,
         "values": dict(member.values),
@@ -159,7 +160,7 @@ def _exported(run: Run, member: Member, order: _Order) -> Exported:
         "errors": dict(subject.errors),
         "files": [asdict(one) for one in files],
     }
-    write_whole(folder / RECORD, json.dumps(record, indent=1) + "\n")
+    write_whole(folder / RECORD, json.dumps(record, indent=1) + "\n", KEPT)
     return Exported(member.id, folder, subject.words, files)
 
 
@@ -180,7 +181,7 @@ def _written(one: Format, model: Model, folder: Path, order: _Order, wanted: Ten
         partial.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:
         text = " ".join(str(error).split())[:200]
-        raise LemonadeError(f"{path}: cannot be written ({text}). What was exported before it is whole.") from None
+        raise LemonadeError(f"{path}: cannot be written ({text}). {KEPT}") from None
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

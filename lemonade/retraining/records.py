@@ -55,7 +55,10 @@ class Training:
 
     def save(self, folder: Path) -> None:
         """Write it down; the file appears whole or not at all."""
-        write_whole(folder / f"{self.name}.json", json.dumps(asdict(self), indent=1) + "\n")
+        text = json.dumps(asdict(self), indent=1) + "\n"
+        write_whole(
+            folder / f"{self.name}.json", text, "What was trained is kept; the same command goes on from there."
+        )
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,23 @@ class _Task:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What a retraining is going to do.
+
+    Attributes:
+        trainings: Still to be done.
+        examples: Training images each will see.
+        workers: Trainings side by side.
+        seconds: What that takes if each network trains as fast as it did in the search.
+    """
+
+    trainings: int
+    examples: int
+    workers: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Step:
     """How far a retraining is.
 
@@ -61,6 +78,7 @@ def retrain(
     epochs: float | None = None,
     device: str | None = None,
     workers: int | None = None,
+    on_plan: Callable[[Plan], None] | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> dict[str, Retrained]:
     """Train networks of a run to the end, and read their error on the test images.
@@ -75,6 +93,7 @@ def retrain(
         epochs: Passes over the training images; default: 60, and 50,000 images at least.
         device: Where to train; default: as the run did.
         workers: Trainings side by side; default: as the run did.
+        on_plan: Called before the first training, if there is any to do.
         on_step: Called after each training.
 
     Returns:
@@ -95,7 +114,7 @@ def retrain(
     lock = lock_folder(folder)
     try:
         with Assembly.again(run, config=run.config.model_copy(update=changes)) as assembly:
-            return _Session(run, assembly, members, seeds, epochs).go(on_step)
+            return _Session(run, assembly, members, seeds, epochs).go(on_plan, on_step)
     finally:
         os.close(lock)
 
@@ -113,11 +132,15 @@ class _Session:
             _Task(member, start, seed) for member in members for seed in range(1, seeds + 1) for start in START_KINDS
         ]
 
-    def go(self, on_step: Callable[[Step], None] | None) -> dict[str, Retrained]:
+    def go(
+        self, on_plan: Callable[[Plan], None] | None, on_step: Callable[[Step], None] | None
+    ) -> dict[str, Retrained]:
         """Train what is missing, then read the test images; returns all trainings of this length, by network."""
         waiting = [task for task in self.tasks if not self._record(task).exists()]
         for task in waiting:
             self._folder(task.member).mkdir(parents=True, exist_ok=True)
+        if waiting and on_plan is not None:
+            on_plan(self._plan(waiting))
         running: dict[str, _Task] = {}
         evaluator = self.assembly.evaluator(self.run.folder / MODELS) if waiting else None
         while evaluator is not None and (waiting or running):
@@ -133,6 +156,12 @@ class _Session:
                     on_step(Step(task.member.id, training, done, len(self.tasks)))
         self._open_test()
         return self._trained()
+
+    def _plan(self, tasks: list[_Task]) -> Plan:
+        workers = min(self.assembly.workers, len(tasks))
+        stages = [task.member.evaluation.stages["trained"] for task in tasks]
+        seconds = sum(self.examples * one.seconds / max(1, one.examples) for one in stages) / workers
+        return Plan(len(tasks), self.examples, workers, seconds)
 
     def _trained(self) -> dict[str, Retrained]:
         found = {member.id: retrained(self.run.folder, member.id, self.examples) for member in self.members}
