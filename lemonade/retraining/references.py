@@ -1,0 +1,165 @@
+"""Hand-designed networks beside a front: torchvision's, adapted to the images and trained by the search's engine.
+
+They are no members: they lie in the run folder's `references/`, and only the report shows them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lemonade.errors import LemonadeError, unknown
+from lemonade.history import Run
+from lemonade.journal import write_whole
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lemonade.assembly import Assembly
+
+NAMES = ("shufflenet_v2_x0_5", "mobilenet_v3_small", "resnet18")
+"""Networks of torchvision that stand for small, usual and large."""
+FOLDER = "references"
+# Side of the images below which so many of the first halvings are left out: as is usual for CIFAR's 32 pixels, where a
+# network made for 224 would see a single pixel from the middle on.
+KEPT_WHOLE = ((33, 2), (97, 1))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One hand-designed network, trained.
+
+    Attributes:
+        name: As torchvision calls it.
+        params: All its parameters.
+        flops: Multiply-adds of one image, counted by fvcore.
+        examples: Training images it saw.
+        error: Share of wrong validation images.
+        error_smoothed: One minus the mean probability of their true class.
+        seconds: Wall time of its training.
+        device: Where it ran.
+    """
+
+    name: str
+    params: int
+    flops: int
+    examples: int
+    error: float
+    error_smoothed: float
+    seconds: float
+    device: str
+
+
+def references(run_folder: Path) -> list[Reference]:
+    """The references of a run that have been trained, smallest first.
+
+    Raises:
+        LemonadeError: naming the file, if one is damaged.
+    """
+    found = []
+    for path in (run_folder / FOLDER).glob("*.json"):
+        try:
+            found.append(Reference(**json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError) as error:
+            raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and it is trained again.") from None
+    return sorted(found, key=lambda one: (one.params, one.name))
+
+
+def train_references(
+    run: str | Path | Run,
+    names: Sequence[str] = NAMES,
+    device: str | None = None,
+    on_reference: Callable[[Reference], None] | None = None,
+) -> list[Reference]:
+    """Train hand-designed networks on a run's images, unless that was done before.
+
+    Each sees as many images as the lineage of the run's most accurate member, once, from fresh weights, with the run's
+    own training settings and seed.
+
+    Args:
+        run: A run or its folder.
+        names: Which of `NAMES`.
+        device: Where to train; default: as the run did.
+        on_reference: Called with each one that has been trained.
+
+    Returns:
+        All that the run has now, smallest first.
+
+    Raises:
+        LemonadeError: for an unknown name, a run without a front, changed images, a training that does not converge,
+            or a folder that cannot be written.
+    """
+    from lemonade.assembly import Assembly
+
+    run = run if isinstance(run, Run) else Run.load(run)
+    for name in names:
+        if name not in NAMES:
+            raise unknown("reference network", name, NAMES)
+    best = run.front.best()
+    known = {one.name for one in references(run.folder)}
+    waiting = [name for name in names if name not in known]
+    if waiting:
+        examples = sum(one.evaluation.examples for one in run.lineage(best.id))
+        config = run.config if device is None else run.config.model_copy(update={"device": device})
+        with Assembly.again(run, config=config) as assembly:
+            for name in waiting:
+                trained = _trained(name, assembly, examples)
+                path = run.folder / FOLDER / f"{name}.json"
+                path.parent.mkdir(exist_ok=True)
+                write_whole(path, json.dumps(asdict(trained), indent=1) + "\n", "The others are kept.")
+                if on_reference is not None:
+                    on_reference(trained)
+    return references(run.folder)
+
+
+def adapted(name: str, input_shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:
+    """A network of torchvision with fresh weights, made for images of a shape (C, H, W).
+
+    On small images the first one or two halvings of the map are left out: a convolution keeps the size, a pooling goes.
+    """
+    import torch
+    from torch import nn
+    from torchvision import models
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network: nn.Module = models.get_model(name, weights=None, num_classes=classes)
+        side = min(input_shape[1:])
+        halvings = next((count for below, count in KEPT_WHOLE if side < below), 0)
+        convolutions = [part for part in network.named_modules() if isinstance(part[1], nn.Conv2d)]
+        first_name, first = convolutions[0]
+        if first.in_channels != input_shape[0]:
+            made = nn.Conv2d(
+                input_shape[0], first.out_channels, first.kernel_size, first.stride, first.padding, bias=False
+            )
+            network.set_submodule(first_name, made)
+        for part_name, part in list(network.named_modules()):
+            if halvings and isinstance(part, nn.Conv2d) and part.stride == (2, 2):
+                part.stride = (1, 1)
+                halvings -= 1
+            elif halvings and isinstance(part, nn.MaxPool2d):
+                network.set_submodule(part_name, nn.Identity())
+                halvings -= 1
+    return network
+
+
+def _trained(name: str, assembly: Assembly, examples: int) -> Reference:
+    from lemonade.training import read_error, train
+    from morphisms.reference import module_costs
+
+    dataset, config = assembly.dataset, assembly.config
+    network = adapted(name, dataset.input_shape, len(dataset.classes), config.seed)
+    parameters, flops = module_costs(network.eval(), dataset.input_shape)
+    result = train(network, dataset, config.training, examples=examples, seed=config.seed, device=assembly.device)
+    if result.diverged:
+        raise LemonadeError(
+            f"{name}: the loss stopped being finite with this run's settings. Leave it out of --references."
+        )
+    reading = read_error(network, dataset.validation, dataset, assembly.device)
+    return Reference(
+        name, parameters, flops, result.examples, reading.error, reading.error_smoothed, result.seconds,
+        str(assembly.device),
+    )  # fmt: skip
