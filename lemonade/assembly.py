@@ -134,7 +134,6 @@ class Assembly:
             raise
         self.facts = DataFacts.of(self.dataset)
         self.child_budget = ChildBudget.of(config.training, len(self.dataset.train))
-        self.initial_examples = round(self.child_budget.least * config.training.initial_factor)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
     @classmethod
@@ -231,8 +230,8 @@ class Assembly:
             ),
             axes={one.name: one.axis for one in self.objectives},
             seed=config.seed,
-            child_examples=self.child_budget.after,
-            initial_examples=self.initial_examples,
+            child_examples=self.child_budget.child,
+            initial_examples=self.child_budget.initial,
         )
         return METHODS[config.method](setting)
 
@@ -264,14 +263,13 @@ class Assembly:
         """Sentences on what a run would do: data, objectives, budget, start networks with their costs."""
         facts = self.facts
         budget = self.child_budget
-        more = ", more the longer the search goes on" if budget.growth else ""
         lines = [
             f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
             f"{facts.input_shape[1]}x{facts.input_shape[2]}x{facts.input_shape[0]}, {len(facts.classes)} classes",
             *facts.notes,
             f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in self.objectives)}",
             f"{self.workers} worker{'s' if self.workers > 1 else ''} on {self.device}",
-            f"an initial network sees {self.initial_examples:,} training images, a child {budget.least:,}{more}",
+            f"an initial network sees {budget.initial:,} training images, a child {budget.child:,}",
             "members are ranked by the smoothed error" if self.smoothed else "members are ranked by the error",
         ]
         for start in self.search().ask():

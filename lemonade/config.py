@@ -123,15 +123,14 @@ class TrainingSettings(Settings):
     child_examples: Count | None = Field(
         None, gt=0, description="training images a child sees; default: 16 epochs, at least 8,000, at most 24,000"
     )
-    child_growth: float = Field(
-        0.0,
-        ge=0,
-        description="children see at least the root of this times what the search has seen; 0: a fixed number",
-    )
     child_time: Seconds | None = Field(
         None, gt=0, description="a child that takes longer is given up as timed out; default: no limit"
     )
-    initial_factor: float = Field(2.0, gt=0, description="initial networks see this many times child_examples")
+    initial_factor: float | None = Field(
+        None,
+        gt=0,
+        description="initial networks see this many times child_examples; default: 32 epochs' worth, from 2 to 8",
+    )
     batch_size: int | None = Field(
         None, gt=1, description="default: 50 below 5,000 training images, else 64 (CPU, 24 pixels and more) or 128"
     )

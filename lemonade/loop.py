@@ -209,10 +209,7 @@ class Loop:
             not self.stop.requests
             and (budget.time is None or self.store.seconds < budget.time)
             and (budget.evaluations is None or tracker.evaluations < budget.evaluations)
-            and (
-                budget.examples is None
-                or tracker.examples + self.assembly.child_budget.after(tracker.examples) <= budget.examples
-            )
+            and (budget.examples is None or tracker.examples + self.assembly.child_budget.child <= budget.examples)
         )
 
     def _next_candidate(self) -> Candidate | None:

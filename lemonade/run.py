@@ -117,10 +117,11 @@ def resume_search(
 
 
 def _check_examples(budget: BudgetSettings, assembly: Assembly) -> None:
-    if budget.examples is not None and budget.examples < assembly.initial_examples:
+    least = assembly.child_budget.initial
+    if budget.examples is not None and budget.examples < least:
         raise LemonadeError(
-            f"budget.examples: one start network sees {assembly.initial_examples:,} training images, got a budget of "
-            f"{budget.examples:,}. Raise it, or lower training.child_examples."
+            f"budget.examples: one start network sees {least:,} training images, got a budget of {budget.examples:,}. "
+            "Raise it, or lower training.child_examples or training.initial_factor."
         )
 
 

@@ -34,7 +34,7 @@ def make_setting(seed=1, limits=None, space="network", **search):
         shown=lambda candidate, evaluation: vector({**candidate.costs, **evaluation.values}, OBJECTIVES, False),
         axes={one.name: one.axis for one in OBJECTIVES},
         seed=seed,
-        child_examples=lambda spent: 1000,
+        child_examples=1000,
         initial_examples=3000,
     )
 

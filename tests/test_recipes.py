@@ -19,7 +19,8 @@ def run(script, *arguments):
 
 
 def test_the_study_of_inheriting_goes_on_and_judges_on_test_images(tmp_path):
-    arguments = ["--time", "1s", "--child-examples", "1500", "--runs", tmp_path / "runs", "--out", tmp_path / "out"]
+    arguments = ["--examples", 24_000, "--child-examples", 1500, "--set", "training.initial_factor=2"]
+    arguments += ["--runs", tmp_path / "runs", "--out", tmp_path / "out"]
     arms = ["inherited", "inherited:training.peak_rate=0.1,search.children=4", "scratch-1", "ladder"]
     run("inheritance/study.py", *arguments, "--seeds", 1, "--arms", "inherited", "ladder")
 

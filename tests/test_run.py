@@ -22,7 +22,8 @@ class TestBudgets:
         assert not {"c0002", "c0009"} & {one.id for one in run.front}
 
     def test_examples_are_never_exceeded(self, tmp_path):
-        run = start(tmp_path / "r", evaluations=None, examples=100_000, child_examples=4_000)
+        few = {"child_examples": 4_000, "training.initial_factor": 2}
+        run = start(tmp_path / "r", evaluations=None, examples=100_000, **few)
         assert 96_000 < run.spent.examples <= 100_000
 
     def test_time_stops_asking(self, tmp_path):

@@ -35,19 +35,23 @@ def module() -> nn.Module:
         )
 
 
-@pytest.mark.parametrize(("images", "expected"), [(100, 8_000), (1_150, 18_400), (40_000, 24_000)])
-def test_first_children_see_so_many_epochs_within_bounds(images: int, expected: int) -> None:
-    assert ChildBudget.of(TrainingSettings(), images).after(0) == expected
+@pytest.mark.parametrize(
+    ("images", "child", "initial"),
+    [
+        (100, 8_000, 16_000),
+        (1_150, 18_400, 36_800),
+        (3_000, 24_000, 96_000),
+        (10_000, 24_000, 192_000),
+        (40_000, 24_000, 192_000),
+    ],
+)
+def test_networks_see_so_many_epochs_within_bounds(images: int, child: int, initial: int) -> None:
+    assert ChildBudget.of(TrainingSettings(), images) == ChildBudget(child, initial)
 
 
-def test_children_see_more_the_more_the_search_has_seen() -> None:
-    budget = ChildBudget.of(TrainingSettings(child_examples=1_000, child_growth=100), 1_150)
-    assert [budget.after(spent) for spent in (0, 10_000, 1_000_000)] == [1_000, 1_000, 10_000]
-
-
-def test_child_examples_stay_as_set() -> None:
-    budget = ChildBudget.of(TrainingSettings(child_examples=17), 1_150)
-    assert [budget.after(spent) for spent in (0, 10**9)] == [17, 17]
+def test_what_is_set_stays_as_set() -> None:
+    assert ChildBudget.of(TrainingSettings(child_examples=17, initial_factor=3), 1_150) == ChildBudget(17, 51)
+    assert ChildBudget.of(TrainingSettings(initial_factor=0.5), 1_150) == ChildBudget(18_400, 9_200)
 
 
 def test_engine_follows_settings() -> None:

@@ -31,7 +31,7 @@ class Setting:
         shown: The same values as people see them: plain where smoothed ones decide.
         axes: Sides of the hypervolume's box by objective.
         seed: The run's.
-        child_examples: Training images a child may see, by how many the search has seen.
+        child_examples: Training images a child may see.
         initial_examples: Training images an initial network may see.
     """
 
@@ -44,7 +44,7 @@ class Setting:
     shown: Callable[[Candidate, Evaluation], tuple[float, ...]]
     axes: Mapping[str, Axis]
     seed: int
-    child_examples: Callable[[int], int]
+    child_examples: int
     initial_examples: int
 
     def candidate_seed(self, number: int) -> int:

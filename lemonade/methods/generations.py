@@ -25,7 +25,6 @@ class Generational(ABC):
         self._waiting = False
         self._generation = 0
         self._exhausted = False
-        self._spent = 0  # training images that all told of have seen
 
     @abstractmethod
     def generation(self) -> list[Candidate]:
@@ -69,7 +68,6 @@ class Generational(ABC):
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Add the generation's results to the front."""
         for evaluation in evaluations:
-            self._spent += evaluation.examples
             self.told(self._known[evaluation.id], evaluation)
         self._waiting = False
         self._generation += 1
@@ -78,11 +76,6 @@ class Generational(ABC):
         """Take in one result."""
         if evaluation.status is Status.OK:
             self._front.add(candidate.id, self.setting.vector(candidate, evaluation))
-
-    @property
-    def child_examples(self) -> int:
-        """Training images of a child of this generation."""
-        return self.setting.child_examples(self._spent)
 
     def rng(self) -> np.random.Generator:
         """The generator that everything random about this generation is drawn from."""

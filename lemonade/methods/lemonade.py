@@ -179,7 +179,7 @@ class Lemonade(Generational):
             morphisms=proposal.morphisms,
             generation=self._generation,
             costs=proposal.costs,
-            examples=self.child_examples,
+            examples=self.setting.child_examples,
             seed=self.setting.candidate_seed(number),
             hurdle=self._forecast.hurdle(self._features(proposal), proposal.costs, self._front.ids),
         )

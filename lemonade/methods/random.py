@@ -24,7 +24,7 @@ class RandomSearch(Generational):
         candidates: list[Candidate] = []
         while len(candidates) < setting.search.children and (graph := self._drawn(rng)) is not None:
             number = len(self._known) + len(candidates)
-            candidates.append(self.without_parent(number, graph, self.child_examples, "drawn at random"))
+            candidates.append(self.without_parent(number, graph, self.setting.child_examples, "drawn at random"))
             self._keys.add(candidates[-1].key)
         if not candidates and not self._known:
             raise setting.out_of_reach()

@@ -34,10 +34,10 @@ OBJECTIVES = resolve(("error", "params"), 10)
 class Laboratory:
     """Trains networks one at a time; weights lie in a folder that goes away."""
 
-    def __init__(self, bench: Bench, training: TrainingSettings, examples: int, folder: Path) -> None:
+    def __init__(self, bench: Bench, training: TrainingSettings, folder: Path) -> None:
         self.bench = bench
         self.training = training
-        self.examples = examples
+        self.budget = ChildBudget.of(training, len(bench.dataset.train))
         self.folder = folder
         self.count = 0
 
@@ -47,7 +47,7 @@ class Laboratory:
         seed: int,
         parent: tuple[NetworkGraph, Evaluation] | None = None,
         records: tuple[Morphism, ...] = (),
-        factor: float = 1.0,
+        initial: bool = False,
     ) -> Evaluation:
         """A network trained from its parent's weights, or from fresh ones."""
         self.count += 1
@@ -59,7 +59,7 @@ class Laboratory:
             morphisms=records,
             generation=0,
             costs=costs(graph, OBJECTIVES),
-            examples=round(factor * self.examples),
+            examples=self.budget.initial if initial else self.budget.child,
             seed=seed,
         )
         job = Job(
@@ -81,7 +81,7 @@ def measured(laboratory: Laboratory, names: Sequence[str], sites: int, seed: int
     for width in WIDTHS:
         graph = chain(data.input_shape, len(data.classes), width, 3)
         graph = OPERATORS["add_skip"].draw(graph, rng)[1].child  # type: ignore[index]  # so there is one to remove
-        parent = laboratory.trained(graph, int(rng.integers(2**31)), factor=laboratory.training.initial_factor)
+        parent = laboratory.trained(graph, int(rng.integers(2**31)), initial=True)
         for name in names:
             operator = OPERATORS[name]
             for _ in range(sites):
@@ -145,17 +145,17 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     settings = {"image_size": arguments.image_size, "data.train_most": arguments.train_most}
+    settings |= {"training.child_examples": arguments.child_examples}
     config = make_config(None, settings)
     data = load_dataset(arguments.dataset, config.data)
     bench = Bench(data, {}, [one for one in OBJECTIVES if one.name == "error"], torch.device("cpu"))
-    examples = arguments.child_examples or ChildBudget.of(config.training, len(data.train)).least
     with tempfile.TemporaryDirectory() as folder:
-        laboratory = Laboratory(bench, config.training, examples, Path(folder))
+        laboratory = Laboratory(bench, config.training, Path(folder))
         rows = measured(laboratory, arguments.operators, arguments.sites, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, table in (("children", rows), ("operators", medians(rows))):
         write_table(table, arguments.out / f"{name}.csv")
-    write_origin(arguments.out, examples=examples)
+    write_origin(arguments.out, examples=laboratory.budget.child, initial=laboratory.budget.initial)
 
 
 if __name__ == "__main__":

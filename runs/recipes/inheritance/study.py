@@ -59,8 +59,7 @@ class Study:
         if name != OURS:
             kind, factor = name.split("-")
             budget, times = self.child_budget, int(factor)
-            settings |= {"inherit": False, "training.child_examples": times * budget.least}
-            settings |= {"training.child_growth": times**2 * budget.growth}
+            settings |= {"inherit": False, "training.child_examples": times * budget.child}
             settings |= {"training.initial_factor": 1.0, "method": "random" if kind == "random" else "lemonade"}
         settings |= dict(parse_assignment(text) for text in changes.split(",") if text)
         return lemonade.search(out=folder, **settings)
