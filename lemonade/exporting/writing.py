@@ -16,14 +16,14 @@ from lemonade.exporting import FORMATS, Format, Model, Written
 from lemonade.exporting.card import about, card
 from lemonade.history import Run
 from lemonade.journal import write_whole
-from lemonade.members import MODELS, Member
+from lemonade.members import EXPORT_RECORD, MODELS, Member
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_IMAGES = 256
 """Images that each file is checked on."""
-CARD, RECORD = "README.md", "export.json"
+CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _exported(
     files = tuple(_written(one, model, folder, images, wanted, checked_on) for one in formats)
     write_whole(folder / CARD, card(run, member, files, licence))
     record = {"id": member.id, "values": dict(member.values), "files": [asdict(one) for one in files]}
-    write_whole(folder / RECORD, json.dumps(record, indent=1) + "\n")
+    write_whole(folder / EXPORT_RECORD, json.dumps(record, indent=1) + "\n")
     return Exported(member.id, folder, files)
 
 

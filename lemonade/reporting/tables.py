@@ -35,7 +35,7 @@ def front_table(
         most: Show at most this many, spread over the whole; default: all.
         knee: The member to mark.
     """
-    columns, fields = _front_columns(run, console.width)
+    columns, fields = front_columns(run, console.width)
     shown = spread(members, most, keep=knee)
     rows = [[field(member) for field in fields] for member in shown]
     marked = [knee is not None and member.id == knee.id for member in shown]
@@ -44,7 +44,7 @@ def front_table(
     return fitted(columns, rows, console.width, ["knee" if is_knee else "" for is_knee in marked])
 
 
-def _front_columns(run: Run, width: int) -> tuple[list[Column], list[Callable[[Member], str]]]:
+def front_columns(run: Run, width: int) -> tuple[list[Column], list[Callable[[Member], str]]]:
     """The columns there is room for, each with what it shows of a member."""
     columns = [Column(""), Column("id")]
     fields: list[Callable[[Member], str]] = [_nothing, attrgetter("id")]
