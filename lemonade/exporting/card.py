@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import yaml
@@ -11,6 +10,7 @@ from lemonade.exporting import FORMATS, Written
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
+from lemonade.reporting.reading import data_name
 from morphisms import activation_bytes, flops, params
 
 PREFERRED = ("python", "onnx", "pt2", "safetensors")
@@ -23,7 +23,7 @@ def about(run: Run, member: Member) -> str:
     classes, images = run.facts["classes"], run.facts["validation"]
     error = measured("error", member.values["error"], images)
     return (
-        f"Classifies {height}x{width}x{channels} images of {_data_name(run)} into {len(classes)} classes.\n\n"
+        f"Classifies {height}x{width}x{channels} images of {data_name(run)} into {len(classes)} classes.\n\n"
         f"{count(params(member.graph))} parameters, {short(flops(member.graph))} multiply-adds an image;\n"
         f"error {error} on {images:,} validation images. Found by lemonade as {member.id}."
     )
@@ -57,7 +57,7 @@ def _head(run: Run, member: Member, licence: str) -> str:
     metric = {"type": "accuracy", "name": f"accuracy on {images} validation images"}
     result = {
         "task": {"type": "image-classification"},
-        "dataset": {"name": _data_name(run), "type": _data_name(run), "split": "validation"},
+        "dataset": {"name": data_name(run), "type": data_name(run), "split": "validation"},
         "metrics": [{**metric, "value": round(1 - member.values["error"], 5)}],
     }
     head = {
@@ -71,12 +71,7 @@ def _head(run: Run, member: Member, licence: str) -> str:
 
 
 def _title(run: Run, member: Member) -> str:
-    return f"{_data_name(run)}, {member.id}: {count(params(member.graph))} parameters"
-
-
-def _data_name(run: Run) -> str:
-    """The data set's name; of a path the last part, since the rest is the searcher's affair."""
-    return re.split(r"[\\/]", str(run.facts["name"]).rstrip("\\/"))[-1]
+    return f"{data_name(run)}, {member.id}: {count(params(member.graph))} parameters"
 
 
 def _loading(run: Run, files: Sequence[Written]) -> str:

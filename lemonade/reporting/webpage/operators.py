@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -18,7 +19,7 @@ class OperatorRecord:
     Attributes:
         name: The operator.
         proposed: Children proposed, in the generations that came to their end.
-        accepted: Of these, those taken to be trained.
+        accepted: Children taken to be trained, in all generations.
         trained: Children trained to their end.
         front: Of these, those on the front now.
         rewrite: Median change of the error by the rewrite alone; None where no child tells.
@@ -40,9 +41,8 @@ def operator_records(run: Run) -> list[OperatorRecord]:
     """Operators by the number of children on the front, then trained, then proposed; those never proposed left out."""
     trained = [run.member(name) for name, one in run.evaluations.items() if one.status is Status.OK]
     on_front = {one.id for one in run.front}
-    names = {name for one in run.generations for name in one.operators} | {
-        name for one in trained for name in one.operators
-    }
+    accepted = Counter(name for one in run.candidates for name in _operators(run, one))
+    names = {name for one in run.generations for name in one.operators} | set(accepted)
     records = []
     for name in names:
         made = [one for one in trained if name in one.operators]
@@ -50,8 +50,8 @@ def operator_records(run: Run) -> list[OperatorRecord]:
         records.append(
             OperatorRecord(
                 name,
-                _total(run, name, "proposed"),
-                _total(run, name, "accepted"),
+                sum(one.operators.get(name, {}).get("proposed", 0) for one in run.generations),
+                accepted[name],
                 len(made),
                 sum(one.id in on_front for one in made),
                 *[_median([change[stage] for change in changes if stage in change]) for stage in network.STAGES],
@@ -60,8 +60,8 @@ def operator_records(run: Run) -> list[OperatorRecord]:
     return sorted(records, key=lambda one: (-one.front, -one.trained, -one.proposed, one.name))
 
 
-def _total(run: Run, name: str, what: str) -> int:
-    return sum(one.operators.get(name, {}).get(what, 0) for one in run.generations)
+def _operators(run: Run, name: str) -> set[str]:
+    return {morphism["operator"] for morphism in run.candidates.record(name)["morphisms"]}
 
 
 def _changes(run: Run, member: Member) -> dict[str, float]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lemonade import numbers
-from lemonade.history import Run
+from lemonade.history import Member, Run
 from lemonade.reporting import reading, tables
-from lemonade.reporting.picture import UNITS
 from lemonade.reporting.webpage.markup import Head, Html, child_link, element, joined, table
 from lemonade.reporting.webpage.operators import OperatorRecord, operator_records
 from lemonade.types import Status
@@ -16,6 +15,8 @@ from lemonade.types import Status
 FRONT_WIDTH = 200
 """Columns of a terminal on which the table of the front is whole."""
 LISTED = 30
+"""Children named in one line."""
+NOUNS = {"params": "parameters", "flops": "multiply-adds"}
 
 
 def sentence(run: Run) -> str:
@@ -28,20 +29,16 @@ def sentence(run: Run) -> str:
         return f"No network yet; {paid}."
     if error is None or resource is None:
         return f"{numbers.quantity(len(members), 'network')} on the front; {paid}."
-    noun = UNITS_IN_WORDS.get(resource, reading.label(resource))
-    low, high = (
-        numbers.measured(resource, choose(one.values[resource] for one in members)) for choose in (min, max)
-    )
-    worst, best = (numbers.measured(error, choose(one.values[error] for one in members), _images(run)) for choose in (max, min))
-    count = numbers.quantity(len(members), "network")
-    return f"{count} from {low} to {high} {noun}; {error} {worst} to {best}; {paid}."
+    images = reading.images_of(members[0])
+    cheap, dear = (numbers.measured(resource, one) for one in _range(members, resource))
+    best, worst = (numbers.measured(error, one, images) for one in _range(members, error))
+    count, noun = numbers.quantity(len(members), "network"), NOUNS.get(resource, reading.label(resource))
+    return f"{count} from {cheap} to {dear} {noun}; {error} {worst} to {best}; {paid}."
 
 
-UNITS_IN_WORDS = {"params": "parameters", "flops": "multiply-adds"}
-
-
-def _images(run: Run) -> int | None:
-    return reading.images_of(run.front.members[0])
+def _range(members: Sequence[Member], name: str) -> tuple[float, float]:
+    values = [one.values[name] for one in members]
+    return min(values), max(values)
 
 
 def _machine(run: Run) -> str:
@@ -56,7 +53,7 @@ def standing(run: Run) -> Html:
     facts = run.facts
     channels, height, width = facts["input_shape"]
     data = (
-        f"{reading.label(str(facts['name']))}: images {height}x{width}x{channels} of {len(facts['classes'])} classes, "
+        f"{reading.data_name(run)}: images {height}x{width}x{channels} of {len(facts['classes'])} classes, "
         f"{numbers.count(facts['train'])} to train on, {numbers.count(facts['validation'])} to validate"
     )
     state = reading.state(run)
@@ -86,7 +83,7 @@ def front(run: Run) -> Html:
     return joined(
         [
             table("The members of the front, the cheapest first", heads, rows),
-            *[element("p", note, class_="quiet") for note in notes],
+            *[element("p", note.replace(tables.KNEE, "◆"), class_="quiet") for note in notes],
         ]
     )
 
@@ -115,13 +112,16 @@ def operators(run: Run) -> Html:
     ]
     name = "smoothed error" if run.smoothed else "error"
     note = (
-        f"A child made by several operators counts under each. The last three columns are medians of what changed the "
-        f"{name} of trained children, from their parent's; + is worse. Children that began with fresh weights are not "
-        "among them."
+        "A child made by several operators counts under each; proposals count once their generation has ended. The "
+        f"last three columns are medians of what changed the {name} of trained children, from their parent's; + is worse. "
+        "Children that began with fresh weights are not among them."
     )
     rows = [_operator_row(one) for one in records]
     return joined(
-        [table("Operators, those with most children on the front first", heads, rows), element("p", note, class_="quiet")]
+        [
+            table("Operators, those with most children on the front first", heads, rows),
+            element("p", note, class_="quiet"),
+        ]
     )
 
 
@@ -158,4 +158,4 @@ def _links(names: Sequence[str]) -> Html:
 
 def title(run: Run, shown: Path) -> str:
     """What the browser's tab says."""
-    return f"{shown} · {reading.label(str(run.facts['name']))} · lemonade"
+    return f"{shown} · {reading.data_name(run)} · lemonade"

@@ -11,7 +11,7 @@ function drawVolumes() {
       type: 'scatter', mode: 'lines+markers', x: rows.map((row) => row[column]), y: rows.map((row) => row[3]),
       text: rows.map((row) => `generation ${row[0]}`), hovertemplate: '%{text}<br>%{x:,} · %{y:.3f}<extra></extra>',
       line: { color: css('--front'), width: 2 }, marker: { size: 5, color: css('--front') },
-    }], layoutOf({ xaxis: { title: { text: title }, rangemode: 'tozero', exponentformat: 'SI' }, yaxis: { title: { text: 'hypervolume' }, tickformat: '.3~f' } }),
+    }], layoutOf({ xaxis: { title: { text: title, font: { size: 13 } }, rangemode: 'tozero', exponentformat: 'SI' }, yaxis: { title: { text: 'hypervolume', font: { size: 13 } }, tickformat: '.3~f' } }),
     { ...PLOT_CONFIG, displayModeBar: false });
     const last = rows[rows.length - 1];
     byId(id).setAttribute('aria-label', `Hypervolume over ${title}: from ${rows[0][3]} to ${last[3]} at ${last[column].toLocaleString('en')}`);
@@ -29,6 +29,7 @@ function drawFamily() {
     : 'The front is empty, so nobody has ancestors yet.';
   if (!nodes.length) return;
   const at = Object.fromEntries(nodes.map(([id, generation, line]) => [id, [generation, line]]));
+  const parents = new Set(nodes.map(([id]) => child(id)?.parent));
   const chosen = new Set(state.selected ? lineage(state.selected) : []);
   const branches = (wanted, color, width) => {
     const x = [], y = [];
@@ -45,8 +46,8 @@ function drawFamily() {
     const shown = nodes.filter(([id]) => data.front.includes(id) === wanted);
     return {
       type: 'scatter', mode: roomy && wanted ? 'markers+text' : 'markers', name, marker, customdata: shown.map(([id]) => id),
-      x: shown.map((node) => node[1]), y: shown.map((node) => node[2]), textposition: 'middle right', textfont: { size: 11 },
-      text: shown.map(([id]) => ` ${id}`), hovertext: shown.map(([id, , , more]) => hoverOf(id) + (more ? `<br>${more} other children` : '')),
+      x: shown.map((node) => node[1]), y: shown.map((node) => node[2]), textposition: shown.map(([id]) => (parents.has(id) ? 'top center' : 'middle right')), textfont: { size: 11 },
+      text: shown.map(([id]) => (parents.has(id) ? id : ` ${id}`)), hovertext: shown.map(([id, , , more]) => hoverOf(id) + (more ? `<br>${more} other children` : '')),
       hovertemplate: '%{hovertext}<extra></extra>', cliponaxis: false,
     };
   };
@@ -60,12 +61,12 @@ function drawFamily() {
     dots(true, { symbol: 'circle', size: 10, color: colours(true, blue), line: { color: ink, width: 0.5 } }, 'on the front'),
   ], layoutOf({
     height, showlegend: false, uirevision: 'family', margin: { l: 14, r: 56, t: 8, b: 44 },
-    xaxis: { title: { text: 'generation' }, dtick: nodes.every((node) => node[1] < 20) ? 1 : null, zeroline: false },
+    xaxis: { title: { text: 'generation', font: { size: 13 } }, dtick: nodes.every((node) => node[1] < 20) ? 1 : null, zeroline: false },
     yaxis: { visible: false, autorange: 'reversed', fixedrange: true },
   }), { ...PLOT_CONFIG, displayModeBar: false });
   plot.setAttribute('aria-label', `Family tree of ${nodes.length} networks; the ancestors of the selected one are listed beside the front`);
   if (!plot.dataset.ready) {
     plot.dataset.ready = 'yes';
-    plot.on('plotly_click', (event) => { const id = event.points[0]?.customdata; if (id) select(id); });
+    onPointClick(plot);
   }
 }

@@ -1,5 +1,7 @@
 // The front as a plot, the choice of its axes, and limits on the members.
 
+const MARKS = { knee: 'Knee', best: 'Most accurate', smallest: 'Smallest' };
+
 let cursor = null; // the member that arrow keys stand at
 let traced = [];   // ids by trace and point, for clicks and keys
 
@@ -13,8 +15,8 @@ function drawAxes() {
       }), data.columns[column].label)),
     make('label', {}, make('input', {
       type: 'checkbox', name: log, checked: state[log], onchange: (event) => { state[log] = event.target.checked; drawFront(); },
-    }), 'log scale'));
-  const marks = Object.entries({ knee: 'Knee', best: 'Most accurate', smallest: 'Smallest' })
+    }), 'log'));
+  const marks = Object.entries(MARKS)
     .filter(([name]) => data.marks[name])
     .map(([name, title]) => make('button', { type: 'button', 'data-mark': name, onclick: () => select(data.marks[name]) }, title));
   byId('axes').replaceChildren(
@@ -34,9 +36,9 @@ const hoverOf = (id) => `<b>${id}</b> ${child(id).parent ? `from ${child(id).par
   + data.columns.map((one, at) => `${plain(one.label)} ${plain(textOf(id, at))}`).join('<br>')
   + `<br><i>${plain(child(id).how).replace(/(.{40,60}?) /g, '$1<br>')}</i>`;
 
-function trace(name, ids, more) {
+function trace(ids, more) {
   return {
-    type: 'scatter', mode: 'markers', name, customdata: ids,
+    type: 'scatter', mode: 'markers', customdata: ids,
     x: ids.map((id) => place(id, state.x, state.xLog)), y: ids.map((id) => place(id, state.y, state.yLog)),
     text: ids.map(hoverOf), hovertemplate: '%{text}<extra></extra>', ...more,
   };
@@ -50,25 +52,42 @@ function envelope(ids) {
   return points.filter(([, y]) => (y < least ? (least = y, true) : false));
 }
 
-function frontTraces() {
-  const onFront = new Set(data.front);
-  const others = Object.keys(data.children).filter((id) => !onFront.has(id) && child(id).status === 'ok' && valueOf(id, state.y) != null);
-  const inside = data.front.filter(within), outside = data.front.filter((id) => !within(id));
-  const knee = inside.filter((id) => id === data.marks.knee), members = inside.filter((id) => id !== data.marks.knee);
-  const steps = envelope(inside), line = state.selected ? lineage(state.selected) : [];
+// What is drawn, by what it is
+function shownIds() {
+  const onFront = new Set(data.front), drawn = (id) => valueOf(id, state.y) != null;
+  const inside = data.front.filter(within), isKnee = (id) => id === data.marks.knee;
+  return {
+    others: Object.keys(data.children).filter((id) => !onFront.has(id) && child(id).status === 'ok' && drawn(id)),
+    outside: data.front.filter((id) => !within(id)),
+    inside, knee: inside.filter(isKnee), members: inside.filter((id) => !isKnee(id)),
+    line: state.selected ? lineage(state.selected).filter(drawn) : [],
+    selected: state.selected && drawn(state.selected) ? [state.selected] : [],
+  };
+}
+
+function drawLegend({ others, outside, knee, line }) {
+  const entry = (kind, sign, text, there = true) => (there ? [make('span', { class: kind }, make('i', {}, sign), ` ${text}`)] : []);
+  byId('legend').replaceChildren(
+    ...entry('front', '●', `front (${data.front.length})`), ...entry('knee', '◆', 'its knee', knee.length),
+    ...entry('faint', '○', `beyond your limits (${outside.length})`, outside.length),
+    ...entry('faint', '×', `other children (${others.length})`), ...entry('lineage', '□', 'ancestors of the selected', line.length > 1));
+}
+
+function frontTraces(shown) {
+  const steps = envelope(shown.inside);
   const blue = css('--front'), orange = css('--knee'), card = css('--card');
   return [
-    trace(`other children (${others.length})`, others, { marker: { symbol: 'x-thin', size: 6, line: { width: 1.2, color: css('--faint') } } }),
-    { type: 'scatter', mode: 'lines', x: steps.map((p) => p[0]), y: steps.map((p) => p[1]), line: { shape: 'hv', color: blue, width: 1.5 }, hoverinfo: 'skip', showlegend: false, customdata: [] },
-    trace('ancestors of the selected', line.filter((id) => valueOf(id, state.y) != null), {
+    trace(shown.others, { marker: { symbol: 'x-thin', size: 6, line: { width: 1.2, color: css('--faint') } } }),
+    { type: 'scatter', mode: 'lines', x: steps.map((p) => p[0]), y: steps.map((p) => p[1]), line: { shape: 'hv', color: blue, width: 1.5 }, hoverinfo: 'skip', customdata: [] },
+    trace(shown.line, {
       mode: 'lines+markers', line: { color: css('--lineage'), width: 1.5, dash: 'dot' },
-      marker: { symbol: 'square-open', size: 9, color: css('--lineage'), line: { width: 1.5 } }, showlegend: line.length > 1,
+      marker: { symbol: 'square-open', size: 9, color: css('--lineage'), line: { width: 1.5 } },
     }),
-    trace(`beyond your limits (${outside.length})`, outside, { marker: { symbol: 'circle-open', size: 9, color: css('--faint') }, showlegend: outside.length > 0 }),
-    trace(`front (${data.front.length})`, members, { marker: { symbol: 'circle', size: 10, color: blue, line: { color: card, width: 1 } } }),
-    trace('knee', knee, { marker: { symbol: 'diamond', size: 14, color: orange, line: { color: css('--ink'), width: 1 } }, showlegend: knee.length > 0 }),
-    trace('selected', state.selected && valueOf(state.selected, state.y) != null ? [state.selected] : [], {
-      marker: { symbol: 'circle-open', size: 20, color: css('--ink'), line: { width: 2.5 } }, showlegend: false, hoverinfo: 'skip', hovertemplate: null,
+    trace(shown.outside, { marker: { symbol: 'circle-open', size: 9, color: css('--faint') } }),
+    trace(shown.members, { marker: { symbol: 'circle', size: 10, color: blue, line: { color: card, width: 1 } } }),
+    trace(shown.knee, { marker: { symbol: 'diamond', size: 14, color: orange, line: { color: css('--ink'), width: 1 } } }),
+    trace(shown.selected, {
+      marker: { symbol: 'circle-open', size: 20, color: css('--ink'), line: { width: 2.5 } }, hoverinfo: 'skip', hovertemplate: null,
     }),
   ];
 }
@@ -76,7 +95,7 @@ function frontTraces() {
 function axisOf(column, log) {
   const one = data.columns[column];
   return {
-    title: { text: plain(one.axis), standoff: 8 }, type: log ? 'log' : 'linear',
+    title: { text: plain(innerWidth > 560 ? one.axis : one.label), standoff: 8, font: { size: 13 } }, type: log ? 'log' : 'linear',
     tickformat: one.error ? '.3~f' : '.3~s', dtick: log && one.error ? 'D2' : null, exponentformat: 'SI',
     minor: log ? { showgrid: false } : undefined, rangemode: log ? 'normal' : 'tozero',
   };
@@ -86,23 +105,25 @@ function drawFront() {
   const plot = byId('front-plot'), any = data.front.length > 0;
   byId('front-help').hidden = plot.hidden = !any && !Object.values(data.children).some((one) => one.status === 'ok');
   byId('why-empty').hidden = any;
-  byId('axes').hidden = plot.hidden;
+  byId('axes').hidden = byId('legend').hidden = plot.hidden;
   byId('limits').hidden = !any;
   if (plot.hidden) return;
-  const traces = frontTraces();
+  drawFrontNotes(); // before the plot, which takes the height that is left
+  const shown = shownIds(), traces = frontTraces(shown);
+  drawLegend(shown);
   traced = traces.map((one) => one.customdata);
   Plotly.react(plot, traces, layoutOf({
     uirevision: [state.x, state.y, state.xLog, state.yLog].join(), xaxis: axisOf(state.x, state.xLog), yaxis: axisOf(state.y, state.yLog),
-    legend: { orientation: 'h', x: 0, y: 1, yanchor: 'bottom', font: { size: 12 } }, margin: { l: 60, r: 14, t: 36, b: 48 },
+    showlegend: false, margin: { l: 60, r: 14, t: 10, b: 48 },
   }), PLOT_CONFIG);
   plot.setAttribute('aria-label', `Plot of ${data.front.length} members of the front: ${data.columns[state.y].label} by ${data.columns[state.x].label}`);
   if (!plot.dataset.ready) {
     plot.dataset.ready = 'yes';
-    plot.on('plotly_click', (event) => { const id = event.points[0]?.customdata; if (id) select(id); });
+    onPointClick(plot);
+    new ResizeObserver(() => Plotly.Plots.resize(plot)).observe(plot);
     plot.addEventListener('keydown', onFrontKey);
     plot.addEventListener('blur', () => { cursor = null; Plotly.Fx.unhover(plot); });
   }
-  drawFrontNotes();
 }
 
 function drawFrontNotes() {
@@ -112,7 +133,7 @@ function drawFrontNotes() {
   if (data.objectives.length > 2) notes.push('Members off the line are on the front for another objective.');
   if (data.columns[data.decides].name !== 'error' && data.columns[state.y].name === 'error') notes.push('Members are ranked by the smoothed error, so another child may have a lower plain one.');
   const lost = Object.values(data.children).filter((one) => one.status !== 'ok').length;
-  if (lost) notes.push(`${lost} ${lost === 1 ? 'child' : 'children'} without an error (stopped or failed) cannot be drawn.`);
+  if (lost) notes.push(`Not drawn: ${lost} stopped or failed.`);
   byId('front-notes').textContent = notes.join(' ');
 }
 
@@ -139,7 +160,7 @@ function onFrontKey(event) {
 // Limits: a slider for each objective, whose steps are the members' values
 function drawLimits() {
   const sliders = data.columns.flatMap((one, column) => (data.objectives.includes(one.name) ? [slider(column)] : []));
-  const clear = make('button', { type: 'button', onclick: () => { state.limits = {}; drawLimits(); drawFront(); } }, 'No limits');
+  const clear = make('button', { type: 'button', id: 'clear', onclick: () => { state.limits = {}; drawLimits(); drawFront(); } }, 'No limits');
   byId('limits').replaceChildren(...sliders, make('p', { id: 'within', 'aria-live': 'polite' }), clear);
   tellWithin();
 }
@@ -169,7 +190,8 @@ function slider(column) {
 
 function tellWithin() {
   const inside = data.front.filter(within), told = byId('within');
-  if (!Object.keys(state.limits).length) { told.textContent = 'Limits grey out the members beyond them.'; return; }
+  byId('clear').hidden = !Object.keys(state.limits).length;
+  if (byId('clear').hidden) { told.textContent = 'Limits grey out the members beyond them.'; return; }
   if (!inside.length) { told.textContent = `None of ${data.front.length} members is within these limits.`; return; }
   const best = inside.reduce((a, b) => (valueOf(b, data.decides) < valueOf(a, data.decides) ? b : a));
   told.replaceChildren(`${inside.length} of ${data.front.length} members are within; most accurate: `,

@@ -21,7 +21,7 @@ function drawMember() {
 function memberHead(id) {
   const badges = [
     data.front.includes(id) ? ['on the front', 'front'] : ['not on the front', ''],
-    ...Object.entries({ knee: 'knee', best: 'most accurate', smallest: 'smallest' }).filter(([name]) => data.marks[name] === id).map(([name, text]) => [text, name]),
+    ...Object.entries(MARKS).filter(([name]) => data.marks[name] === id).map(([name, title]) => [title.toLowerCase(), name]),
   ];
   const order = data.front, at = order.indexOf(id);
   const step = (by, title, sign) => make('button', {

@@ -65,6 +65,11 @@ function markSelected() {
   }
 }
 
+// A point of a plot selects its child
+function onPointClick(plot) {
+  plot.on('plotly_click', (event) => { const id = event.points[0]?.customdata; if (id) select(id); });
+}
+
 // What plots have in common; colours follow the page's
 function layoutOf(more = {}) {
   const axis = { gridcolor: css('--line'), linecolor: css('--line'), zerolinecolor: css('--line'), automargin: true };
