@@ -21,10 +21,11 @@ def serve(run: options.RunFolder, port: Port = 8765) -> None:
     from lemonade.reporting.webpage.serving import HOST, make_server
 
     console, shown = screen.console(), common.short_path(run)
-    with make_server(run, port) as server:
-        console.print(Text(f"{shown} at http://{HOST}:{server.server_port}/ (Ctrl-C ends)"), soft_wrap=True)
-        console.file.flush()
-        try:
+    try:
+        with make_server(run, port) as server:
+            address = f"http://{HOST}:{server.server_port}/"
+            console.print(Text(f"{shown} at {address} (Ctrl-C ends)"), soft_wrap=True)
+            console.file.flush()
             server.serve_forever()
-        except KeyboardInterrupt:
-            console.print(Text("Stopped serving; the run is as it was."))
+    except KeyboardInterrupt:
+        console.print(Text("Stopped serving; the run is as it was."))

@@ -16,8 +16,8 @@ from lemonade.reporting.webpage.networks import blocks
 
 NETWORKS_AT_MOST = 400
 """Networks in one page, about a kilobyte each: the front's, their ancestors', then others in order of id."""
-DIGITS = 5
-"""Significant digits of numbers that are only drawn; texts are made from the exact ones."""
+DIGITS = 7
+"""Significant digits of numbers that are drawn and compared; texts are made from the exact ones."""
 
 
 def page_data(run: Run, shown: Path) -> dict[str, Any]:
