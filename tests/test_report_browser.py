@@ -106,7 +106,8 @@ def place_of(page, name):
           const box = plot.getBoundingClientRect();
           for (const trace of plot.data) {
             const at = trace.customdata.indexOf(name);
-            if (at >= 0) return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
+            const place = (axis, value) => axis._offset + axis.d2p(value);
+            if (at >= 0) return [box.x + place(xaxis, trace.x[at]), box.y + place(yaxis, trace.y[at])];
           }
         }""",
         name,
@@ -254,10 +255,11 @@ CONTRAST = """selector => {
   let behind = element;
   while (behind && (numbers(getComputedStyle(behind).backgroundColor)[3] ?? 1) === 0) behind = behind.parentElement;
   const light = (color) => {
-    const [r, g, b] = numbers(color).map((c) => c / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    const linear = (c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = numbers(color).map((c) => linear(c / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const pair = [light(getComputedStyle(element).color), light(getComputedStyle(behind ?? document.body).backgroundColor)].sort();
+  const pair = [getComputedStyle(element).color, getComputedStyle(behind ?? document.body).backgroundColor].map(light);
   return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
 }"""
 

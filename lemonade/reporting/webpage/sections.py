@@ -113,8 +113,8 @@ def operators(run: Run) -> Html:
     name = "smoothed error" if run.smoothed else "error"
     note = (
         "A child made by several operators counts under each; proposals count once their generation has ended. The "
-        f"last three columns are medians of what changed the {name} of trained children from their parent's (+: worse). "
-        "Children that began with fresh weights are not among them."
+        f"last three columns are medians of what changed the {name} of trained children from their parent's (+: "
+        "worse). Children that began with fresh weights are not among them."
     )
     rows = [_operator_row(one) for one in records]
     return joined(
