@@ -9,6 +9,7 @@ from lemonade import numbers
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run
+    from lemonade.types import Evaluation
 
 
 def error_name(run: Run) -> str | None:
@@ -34,7 +35,12 @@ def label(name: str) -> str:
 
 def images_of(member: Member) -> int | None:
     """Validation images that a network's error was read on; None if it was not trained."""
-    stages = list(member.evaluation.stages.values())
+    return images_read(member.evaluation)
+
+
+def images_read(evaluation: Evaluation) -> int | None:
+    """Validation images that an error was read on; None if nothing was trained."""
+    stages = list(evaluation.stages.values())
     return stages[-1].images if stages and stages[-1].images > 0 else None
 
 

@@ -131,10 +131,14 @@ def between(member: Member, error: str = "error") -> str:
 
 def interval(member: Member, name: str) -> str:
     """``"0.007-0.040"``, or nothing where the number of images is unknown."""
-    images = reading.images_of(member)
+    return interval_text(member.values[name], reading.images_of(member))
+
+
+def interval_text(error: float, images: int | None) -> str:
+    """``"0.007-0.040"`` for an error read on so many images, or nothing where that is unknown."""
     if images is None:
         return ""
-    low, high = numbers.wilson(min(1.0, max(0.0, member.values[name])), images)
+    low, high = numbers.wilson(min(1.0, max(0.0, error)), images)
     return f"{numbers.share(low, images)}-{numbers.share(high, images)}"
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lemonade import numbers
-from lemonade.history import Member, Run
+from lemonade.history import Run
 from lemonade.reporting import network, reading, tables
 from lemonade.reporting.commands import command
 from lemonade.reporting.picture import UNITS
+from lemonade.reporting.webpage.child import Child
 from lemonade.reporting.webpage.family import family_tree
 from lemonade.reporting.webpage.made import made_of
 from lemonade.reporting.webpage.networks import blocks
@@ -28,22 +29,22 @@ def page_data(run: Run, shown: Path) -> dict[str, Any]:
         shown: How commands name its folder.
     """
     names = _value_names(run)
-    members = [run.member(name) for name in run.evaluations]
+    children = [Child.of(run, name) for name in run.evaluations]
     on_front = [one.id for one in run.front]
     ancestry = dict.fromkeys(one.id for name in on_front for one in run.lineage(name))
-    graphs = {one.id: str(run.candidates.record(one.id).get("graph", one.id)) for one in members}
+    graphs = {one.id: one.graph for one in children}
     drawn = list(dict.fromkeys([*on_front, *ancestry, *graphs]))[:NETWORKS_AT_MOST]
     return {
         "columns": [_column(run, name) for name in names],
         "objectives": list(run.objective_names),
         "decides": names.index(_deciding(run, names)),
         "images": run.facts["validation"],
-        "children": {one.id: _child(run, one, names) for one in members},
+        "children": {one.id: _child(run, one, names) for one in children},
         "front": on_front,
         "marks": _marks(run),
         "graphs": graphs,
         "networks": {graphs[name]: blocks(run.candidates[name].graph) for name in drawn},
-        "made": {one.id: made for one in members if (made := made_of(run, one))},
+        "made": {one.id: made for one in children if (made := made_of(run, one.id))},
         "volume": [
             [one.number, one.spent.examples, round(one.spent.seconds, 1), round(one.hypervolume, DIGITS)]
             for one in run.generations
@@ -92,13 +93,13 @@ def _column(run: Run, name: str) -> dict[str, Any]:
     }
 
 
-def _child(run: Run, member: Member, names: list[str]) -> dict[str, Any]:
-    evaluation, images = member.evaluation, reading.images_of(member)
-    known = [member.values.get(name) for name in names]
+def _child(run: Run, child: Child, names: list[str]) -> dict[str, Any]:
+    evaluation, images = child.evaluation, reading.images_read(child.evaluation)
+    known = [child.values.get(name) for name in names]
     return {
-        "parent": member.parent,
-        "generation": member.generation,
-        "how": network.how(member),
+        "parent": child.parent,
+        "generation": child.generation,
+        "how": network.steps(child.morphisms, evaluation) or child.origin,
         "status": evaluation.status.value,
         "message": evaluation.message,
         "values": [None if value is None else float(f"{value:.{DIGITS}g}") for value in known],
@@ -107,7 +108,9 @@ def _child(run: Run, member: Member, names: list[str]) -> dict[str, Any]:
             for name, value in zip(names, known, strict=True)
         ],
         "intervals": [
-            tables.interval(member, name) if name in run.objective_names and name in evaluation.values else ""
+            tables.interval_text(evaluation.values[name], images)
+            if name in run.objective_names and name in evaluation.values
+            else ""
             for name in names
             if numbers.is_error(name)
         ],

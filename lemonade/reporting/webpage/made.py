@@ -7,47 +7,47 @@ from typing import Any
 
 from lemonade import numbers
 from lemonade.errors import LemonadeError
-from lemonade.history import Member, Run
+from lemonade.history import Run
 from lemonade.members import EXPORT_RECORD, MODELS
-from lemonade.retraining.records import START_KINDS, retrained
+from lemonade.retraining.records import START_KINDS, retrained, spread
 
 _STARTS = {"inherited": "from the search's weights", "scratch": "from fresh weights"}
 
 
-def made_of(run: Run, member: Member) -> dict[str, Any]:
+def made_of(run: Run, name: str) -> dict[str, Any]:
     """Lines to show by heading; empty if nothing was made of it.
 
     Raises:
         LemonadeError: naming the file, if a record is damaged.
     """
-    found = {"retrained": _retrained(run, member), "exported": _exported(run, member)}
-    return {name: lines for name, lines in found.items() if lines}
+    found = {"retrained": _retrained(run, name), "exported": _exported(run, name)}
+    return {kind: lines for kind, lines in found.items() if lines}
 
 
-def _retrained(run: Run, member: Member) -> list[str]:
-    found = retrained(run.folder, member.id)
+def _retrained(run: Run, name: str) -> list[str]:
+    found = retrained(run.folder, name)
     if found is None:
         return []
     lines = []
     for start in START_KINDS:
         readings = found.readings(start, "test")
         if readings:
-            spread = found.to_json()[start]["test"]
-            more = "" if spread["deviation"] is None else f" ± {spread['deviation']:.4f}"
-            seeds = numbers.quantity(spread["seeds"], "seed")
+            told = spread(readings)
+            more = "" if told["deviation"] is None else f" ± {told['deviation']:.4f}"
+            seeds = numbers.quantity(len(readings), "seed")
             test = numbers.count(run.facts["test"])
-            lines.append(f"{_STARTS[start]}: test error {spread['mean']:.4f}{more} ({seeds}, {test} test images)")
+            lines.append(f"{_STARTS[start]}: test error {told['mean']:.4f}{more} ({seeds}, {test} test images)")
         elif any(one.start == start for one in found.trainings):
             lines.append(f"{_STARTS[start]}: the test images have not been opened yet, or all trainings failed")
     return lines
 
 
-def _exported(run: Run, member: Member) -> list[str]:
-    path = run.folder / MODELS / member.id / EXPORT_RECORD
+def _exported(run: Run, name: str) -> list[str]:
+    path = run.folder / MODELS / name / EXPORT_RECORD
     if not path.is_file():
         return []
     try:
         files = json.loads(path.read_text(encoding="utf-8"))["files"]
         return [f"{one['file']}, {one['size'] / 1000:,.0f} kB, off by {one['deviation']:.0e}" for one in files]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and export {member.id} again.") from None
+        raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and export {name} again.") from None

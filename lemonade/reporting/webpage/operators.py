@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from lemonade.history import Member, Run
+from lemonade.history import Run
 from lemonade.reporting import network, reading
+from lemonade.reporting.webpage.child import Child
 from lemonade.types import Status
 
 
@@ -39,7 +40,7 @@ class OperatorRecord:
 
 def operator_records(run: Run) -> list[OperatorRecord]:
     """Operators by the number of children on the front, then trained, then proposed; those never proposed left out."""
-    trained = [run.member(name) for name, one in run.evaluations.items() if one.status is Status.OK]
+    trained = [Child.of(run, name) for name, one in run.evaluations.items() if one.status is Status.OK]
     on_front = {one.id for one in run.front}
     accepted = Counter(name for one in run.candidates for name in _operators(run, one))
     names = {name for one in run.generations for name in one.operators} | set(accepted)
@@ -64,15 +65,15 @@ def _operators(run: Run, name: str) -> set[str]:
     return {morphism["operator"] for morphism in run.candidates.record(name)["morphisms"]}
 
 
-def _changes(run: Run, member: Member) -> dict[str, float]:
+def _changes(run: Run, child: Child) -> dict[str, float]:
     """What each stage changed of the error that decides; empty for a child that started from fresh weights."""
     name = reading.error_name(run)
-    parent = run.evaluations.get(member.parent or "")
-    if name != "error" or parent is None or network.started_afresh(member):
+    parent = run.evaluations.get(child.parent or "")
+    if name != "error" or parent is None or network.started_afresh(child.evaluation):
         return {}
     of = "error_smoothed" if run.smoothed else "error"
     found, before = {}, parent.values.get(of)
-    for stage, reached in member.evaluation.stages.items():
+    for stage, reached in child.evaluation.stages.items():
         after = getattr(reached, of)
         if before is not None and reached.images:
             found[stage] = after - before
