@@ -198,6 +198,21 @@ class TestPlot:
             "flops (multiply-adds)", "linear", "smoothed error on the validation images", "log",
         ]  # fmt: skip
 
+    def test_zooming_keeps_labels_and_stays_when_another_is_selected(self, page):
+        box = page.locator("#front-plot .nsewdrag").first.bounding_box()
+        page.mouse.move(box["x"] + 200, box["y"] + 100)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 300, box["y"] + 250, steps=4)
+        page.mouse.up()
+        shown = "(axis => [axis.range, axis.autorange])(document.getElementById('front-plot')._fullLayout.xaxis)"
+        zoomed = page.evaluate(shown)
+        assert zoomed[1] is False
+        assert page.locator("#front-plot .xtick").count() >= 2
+        page.click("#axes [data-mark=best]")
+        assert page.evaluate(shown) == zoomed
+        page.click("#front-plot [data-title='Reset axes']")
+        assert page.evaluate(shown)[1] is True
+
     def test_front_members_have_a_shape_of_their_own(self, page):
         shapes = page.evaluate("document.getElementById('front-plot').data.map(one => one.marker?.symbol)")
         assert len({shape for shape in shapes if shape}) == len([shape for shape in shapes if shape]) - 1

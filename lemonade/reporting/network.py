@@ -25,6 +25,7 @@ _WORDS = {
     "conv": "conv", "depthwise": "depthwise", "grouped_conv": "grouped conv", "batch_norm": "batch norm",
     "max_pool": "max pool", "avg_pool": "average pool", "global_avg_pool": "global average pool",
     "relu": "ReLU", "relu6": "ReLU6", "silu": "SiLU", "gelu": "GELU", "hard_swish": "hard-swish",
+    "scaled": "scales",
 }  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def operation(node: Node) -> str:
 
 def _attribute(name: str, value: object) -> str:
     if isinstance(value, bool):
-        return f"with {name}" if value else ""
+        return f"with {_WORDS.get(name, name)}" if value else ""
     return f"{name.replace('_', ' ')} {value}"
 
 

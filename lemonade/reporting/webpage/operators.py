@@ -19,8 +19,8 @@ class OperatorRecord:
 
     Attributes:
         name: The operator.
-        proposed: Children proposed, in the generations that came to their end.
-        accepted: Children taken to be trained, in all generations.
+        proposed: Children proposed, duplicates included.
+        accepted: Of these, those taken to be trained.
         trained: Children trained to their end.
         front: Of these, those on the front now.
         rewrite: Median change of the error by the rewrite alone; None where no child tells.
@@ -43,7 +43,7 @@ def operator_records(run: Run) -> list[OperatorRecord]:
     trained = [Child.of(run, name) for name, one in run.evaluations.items() if one.status is Status.OK]
     on_front = {one.id for one in run.front}
     accepted = Counter(name for one in run.candidates for name in _operators(run, one))
-    names = {name for one in run.generations for name in one.operators} | set(accepted)
+    names = {name for one in run.proposals.values() for name in one} | set(accepted)
     records = []
     for name in names:
         made = [one for one in trained if name in one.operators]
@@ -51,7 +51,7 @@ def operator_records(run: Run) -> list[OperatorRecord]:
         records.append(
             OperatorRecord(
                 name,
-                sum(one.operators.get(name, {}).get("proposed", 0) for one in run.generations),
+                sum(one.get(name, {}).get("proposed", 0) for one in run.proposals.values()),
                 accepted[name],
                 len(made),
                 sum(one.id in on_front for one in made),

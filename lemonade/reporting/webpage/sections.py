@@ -108,13 +108,13 @@ def operators(run: Run) -> Html:
     heads = [
         Head("operator"),
         *[Head(title, number=True) for title in ("proposed", "accepted", "trained", "on the front")],
-        *[Head(title, number=True) for title in ("by the rewrite", "by distillation", "by training")],
+        *[Head(title, number=True) for title in ("error by rewrite", "by distillation", "by training")],
     ]
     name = "smoothed error" if run.smoothed else "error"
     note = (
-        "A child made by several operators counts under each; proposals count once their generation has ended. The "
-        f"last three columns are medians of what changed the {name} of trained children from their parent's (+: "
-        "worse). Children that began with fresh weights are not among them."
+        "A child made by several operators counts under each. The last three columns: by how much the rewrite, "
+        f"distillation and training changed the {name} from the parent's (+: worse), medians over trained children; "
+        "those that began with fresh weights are not among them."
     )
     rows = [_operator_row(one) for one in records]
     return joined(

@@ -11,7 +11,7 @@ function drawVolumes() {
       type: 'scatter', mode: 'lines+markers', x: rows.map((row) => row[column]), y: rows.map((row) => row[3]),
       text: rows.map((row) => `generation ${row[0]}`), hovertemplate: '%{text}<br>%{x:,} · %{y:.3f}<extra></extra>',
       line: { color: css('--front'), width: 2 }, marker: { size: 5, color: css('--front') },
-    }], layoutOf({ xaxis: { title: { text: title, font: { size: 13 } }, rangemode: 'tozero', exponentformat: 'SI' }, yaxis: { title: { text: 'hypervolume', font: { size: 13 } }, tickformat: '.3~f' } }),
+    }], layoutOf({ xaxis: { title: { text: title, font: { size: 13 } }, rangemode: 'tozero', exponentformat: 'SI' }, yaxis: { title: { text: 'hypervolume', font: { size: 13 } }, tickformat: '.3~f', range: rows.length > 1 ? null : [0, 1] } }),
     { ...PLOT_CONFIG, displayModeBar: false });
     const last = rows[rows.length - 1];
     byId(id).setAttribute('aria-label', `Hypervolume over ${title}: from ${rows[0][3]} to ${last[3]} at ${last[column].toLocaleString('en')}`);
@@ -51,7 +51,8 @@ function drawFamily() {
       hovertemplate: '%{hovertext}<extra></extra>', cliponaxis: false,
     };
   };
-  const height = Math.min(900, 90 + 21 * rows), roomy = height - 90 > 13 * rows;
+  const last = Math.max(...nodes.map((node) => node[1]));
+  const height = Math.min(900, 90 + 26 * rows), roomy = height - 90 > 13 * rows;
   const blue = css('--front'), ink = css('--ink');
   const colours = (wanted, base) => nodes.filter(([id]) => data.front.includes(id) === wanted).map(([id]) => (id === state.selected ? css('--lineage') : base));
   plot.style.height = `${height}px`;
@@ -61,7 +62,7 @@ function drawFamily() {
     dots(true, { symbol: 'circle', size: 10, color: colours(true, blue), line: { color: ink, width: 0.5 } }, 'on the front'),
   ], layoutOf({
     height, showlegend: false, uirevision: 'family', margin: { l: 14, r: 56, t: 8, b: 44 },
-    xaxis: { title: { text: 'generation', font: { size: 13 } }, dtick: nodes.every((node) => node[1] < 20) ? 1 : null, zeroline: false },
+    xaxis: { title: { text: 'generation', font: { size: 13 } }, dtick: last < 20 ? 1 : null, range: [-0.4, last + 0.4], zeroline: false },
     yaxis: { visible: false, autorange: 'reversed', fixedrange: true },
   }), { ...PLOT_CONFIG, displayModeBar: false });
   plot.setAttribute('aria-label', `Family tree of ${nodes.length} networks; the ancestors of the selected one are listed beside the front`);

@@ -92,12 +92,20 @@ function frontTraces(shown) {
   ];
 }
 
-function axisOf(column, log) {
+// Labels at 1, 2 and 5 of every decade where there is room for them; within a decade plotly knows best
+function ticks(column, axis, room) {
+  const values = Object.keys(data.children).map((id) => place(id, column, true)).filter((value) => value > 0).map(Math.log10);
+  const zoomed = axis?.type === 'log' && !axis.autorange;
+  const [low, high] = zoomed ? axis.range : [Math.min(...values), Math.max(...values)];
+  if (high - low < 0.8) return null;
+  return (high - low) * 3 < room ? 'D2' : 1;
+}
+
+function axisOf(column, log, axis, room) {
   const one = data.columns[column];
   return {
     title: { text: plain(innerWidth > 560 ? one.axis : one.label), standoff: 8, font: { size: 13 } }, type: log ? 'log' : 'linear',
-    tickformat: one.error ? '.3~f' : '.3~s', dtick: log && one.error ? 'D2' : null, exponentformat: 'SI',
-    minor: log ? { showgrid: false } : undefined, rangemode: log ? 'normal' : 'tozero',
+    tickformat: one.error ? '.3~f' : '.3~s', dtick: log ? ticks(column, axis, room) : null, rangemode: log ? 'normal' : 'tozero',
   };
 }
 
@@ -113,14 +121,17 @@ function drawFront() {
   drawLegend(shown);
   traced = traces.map((one) => one.customdata);
   Plotly.react(plot, traces, layoutOf({
-    uirevision: [state.x, state.y, state.xLog, state.yLog].join(), xaxis: axisOf(state.x, state.xLog), yaxis: axisOf(state.y, state.yLog),
+    uirevision: [state.x, state.y, state.xLog, state.yLog].join(), 
+    xaxis: axisOf(state.x, state.xLog, plot._fullLayout?.xaxis, plot.clientWidth / 46),
+    yaxis: axisOf(state.y, state.yLog, plot._fullLayout?.yaxis, plot.clientHeight / 24),
     showlegend: false, margin: { l: 60, r: 14, t: 10, b: 48 },
   }), PLOT_CONFIG);
   plot.setAttribute('aria-label', `Plot of ${data.front.length} members of the front: ${data.columns[state.y].label} by ${data.columns[state.x].label}`);
   if (!plot.dataset.ready) {
     plot.dataset.ready = 'yes';
     onPointClick(plot);
-    new ResizeObserver(() => Plotly.Plots.resize(plot)).observe(plot);
+    plot.on('plotly_relayout', (change) => { if (Object.keys(change).some((key) => /^[xy]axis/.test(key))) drawFront(); });
+    new ResizeObserver(() => { if (!plot.hidden) { Plotly.Fx.unhover(plot); Plotly.Plots.resize(plot).then(drawFront); } }).observe(plot);
     plot.addEventListener('keydown', onFrontKey);
     plot.addEventListener('blur', () => { cursor = null; Plotly.Fx.unhover(plot); });
   }

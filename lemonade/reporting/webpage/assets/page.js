@@ -78,6 +78,7 @@ function layoutOf(more = {}) {
     paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
     font: { family: css('--font'), size: 13, color: css('--ink') },
     hoverlabel: { bgcolor: css('--card'), bordercolor: css('--muted'), font: { color: css('--ink'), family: css('--font') }, align: 'left' },
+    modebar: { bgcolor: 'rgba(0,0,0,0)', color: css('--muted'), activecolor: css('--front') },
     margin: { l: 56, r: 12, t: 8, b: 44 }, hovermode: 'closest',
     dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',
     xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
@@ -86,5 +87,5 @@ function layoutOf(more = {}) {
 
 const PLOT_CONFIG = {
   displaylogo: false, responsive: true, doubleClick: 'reset',
-  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'],
+  modeBarButtons: [['toImage', 'zoomIn2d', 'zoomOut2d', 'resetScale2d']], // named one by one: none that leads elsewhere
 };
