@@ -32,8 +32,10 @@ def sentence(run: Run) -> str:
     images = reading.images_of(members[0])
     cheap, dear = (numbers.measured(resource, one) for one in _range(members, resource))
     best, worst = (numbers.measured(error, one, images) for one in _range(members, error))
-    count, noun = numbers.quantity(len(members), "network"), NOUNS.get(resource, reading.label(resource))
-    return f"{count} from {cheap} to {dear} {noun}; {error} {worst} to {best}; {paid}."
+    noun = NOUNS.get(resource, reading.label(resource))
+    if len(members) == 1:
+        return f"1 network with {cheap} {noun}; {error} {best}; {paid}."
+    return f"{len(members)} networks from {cheap} to {dear} {noun}; {error} {worst} to {best}; {paid}."
 
 
 def _range(members: Sequence[Member], name: str) -> tuple[float, float]:

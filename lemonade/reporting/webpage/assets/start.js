@@ -1,6 +1,6 @@
 // Start, and bring the page up to date while its run goes on.
 
-const PATIENCE = 3000, SHARE = 20; // milliseconds between questions, and at least so many times what the last took
+const PATIENCE = 3000, SHARE = 10; // milliseconds between questions, and at least so many times what the last took
 
 function drawAll() {
   drawAxes();
