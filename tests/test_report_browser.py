@@ -312,6 +312,7 @@ def test_a_served_page_follows_its_run(visit, tmp_path):
             page.check("#axes input[name=x] >> nth=1")
             page.click("#axes [data-mark=smallest]")
             before, sentence = selected(page), page.inner_text("h1")
+            page.focus("input[data-limit=params]", timeout=5_000)
             page.evaluate("scrollTo(0, 300); window.same = document.getElementById('front-plot')")
             page.wait_for_selector('#news:has-text("follows")')
             (folder / "journal.jsonl").write_text("".join(lines))
@@ -320,6 +321,7 @@ def test_a_served_page_follows_its_run(visit, tmp_path):
             assert page.inner_text("[data-part=standing]").count("finished") == 1
             assert (selected(page), axes_of(page)[0]) == (before, "flops (multiply-adds)")
             assert page.evaluate("window.same === document.getElementById('front-plot')")
+            assert page.evaluate("document.activeElement.dataset.limit") == "params"
             # what is looked at stays where it is, though a sentence above it may now take a line more or less
             assert abs(page.evaluate("scrollY") - 300) < 60
             asked = []

@@ -85,7 +85,8 @@ def test_a_run_that_was_deleted_is_said(served):
     assert (status, text) == (500, f"{folder}: there is no such run folder.")
 
 
-def test_a_port_in_use_and_no_run(folder, tmp_path, capsys):
+def test_a_port_in_use_and_no_run(served, tmp_path, capsys):
+    folder = served[1]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert serve(folder, port) == 1
@@ -96,8 +97,8 @@ def test_a_port_in_use_and_no_run(folder, tmp_path, capsys):
     assert "there is no such run folder" in capsys.readouterr().err
 
 
-def test_the_command_tells_its_address_and_ends_on_ctrl_c(folder):
-    command = [sys.executable, "-m", "lemonade", "serve", str(folder), "--port", "0"]
+def test_the_command_tells_its_address_and_ends_on_ctrl_c(served):
+    command = [sys.executable, "-m", "lemonade", "serve", str(served[1]), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         said = process.stdout.readline()
         port = re.search(r"at http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends\)$", said.rstrip())[1]

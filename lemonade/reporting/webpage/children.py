@@ -39,7 +39,7 @@ def page_data(run: Run, shown: Path) -> dict[str, Any]:
         "objectives": list(run.objective_names),
         "decides": names.index(_deciding(run, names)),
         "images": run.facts["validation"],
-        "children": {one.id: _child(run, one, names) for one in children},
+        "children": {one.id: _child(one, names) for one in children},
         "front": on_front,
         "marks": _marks(run),
         "graphs": graphs,
@@ -86,14 +86,14 @@ def _column(run: Run, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "label": label,
-        "axis": f"{label} on the validation images" if numbers.is_error(plain) else UNITS.get(name, label),
+        "axis": f"{label} on the validation images" if plain == "error" else UNITS.get(name, label),
         "about": "1 - mean probability of the true class" if smoothed else objective.description,
         "error": numbers.is_error(plain),
         "log": objective.log or numbers.is_error(plain),
     }
 
 
-def _child(run: Run, child: Child, names: list[str]) -> dict[str, Any]:
+def _child(child: Child, names: list[str]) -> dict[str, Any]:
     evaluation, images = child.evaluation, reading.images_read(child.evaluation)
     known = [child.values.get(name) for name in names]
     return {
@@ -107,13 +107,8 @@ def _child(run: Run, child: Child, names: list[str]) -> dict[str, Any]:
             "" if value is None else numbers.measured(name, value, images)
             for name, value in zip(names, known, strict=True)
         ],
-        "intervals": [
-            tables.interval_text(evaluation.values[name], images)
-            if name in run.objective_names and name in evaluation.values
-            else ""
-            for name in names
-            if numbers.is_error(name)
-        ],
+        # of a second data set's error nothing says on how many images it was read
+        "interval": tables.interval_text(child.values["error"], images) if "error" in child.values else "",
         "stages": {name: numbers.share(one.error, images) for name, one in evaluation.stages.items() if one.images},
         "cost": f"{numbers.count(evaluation.examples)} examples, {numbers.duration(evaluation.seconds)}",
     }

@@ -26,12 +26,11 @@ def make_server(folder: Path, port: int) -> ThreadingHTTPServer:
         port: 0 takes a free one, which `server_port` tells.
 
     Raises:
-        LemonadeError: if there is no such run, or the port cannot be had.
+        LemonadeError: if there is no such run, it cannot be read, or the port cannot be had.
     """
-    source = Source(folder)
-    source.state()
+    Run.load(folder)
     try:
-        return _Server((HOST, port), partial(_Handler, source))
+        return _Server((HOST, port), partial(_Handler, Source(folder)))
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise

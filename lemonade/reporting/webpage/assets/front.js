@@ -120,10 +120,12 @@ function drawFront() {
   const shown = shownIds(), traces = frontTraces(shown);
   drawLegend(shown);
   traced = traces.map((one) => one.customdata);
+  const revision = [state.x, state.y, state.xLog, state.yLog].join(); // as long as it stays, so does the zoom
+  const before = plot._fullLayout?.uirevision === revision ? plot._fullLayout : null;
   Plotly.react(plot, traces, layoutOf({
-    uirevision: [state.x, state.y, state.xLog, state.yLog].join(), 
-    xaxis: axisOf(state.x, state.xLog, plot._fullLayout?.xaxis, plot.clientWidth / 46),
-    yaxis: axisOf(state.y, state.yLog, plot._fullLayout?.yaxis, plot.clientHeight / 24),
+    uirevision: revision,
+    xaxis: axisOf(state.x, state.xLog, before?.xaxis, plot.clientWidth / 46),
+    yaxis: axisOf(state.y, state.yLog, before?.yaxis, plot.clientHeight / 24),
     showlegend: false, margin: { l: 60, r: 14, t: 10, b: 48 },
   }), PLOT_CONFIG);
   plot.setAttribute('aria-label', `Plot of ${data.front.length} members of the front: ${data.columns[state.y].label} by ${data.columns[state.x].label}`);

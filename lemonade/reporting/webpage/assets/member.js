@@ -35,9 +35,9 @@ function memberHead(id) {
 }
 
 function memberValues(id) {
-  const one = child(id), errors = columnsWhere(true);
+  const one = child(id);
   const rows = data.columns.map((column, at) => {
-    const interval = column.error ? one.intervals[errors.indexOf(at)] : '';
+    const interval = column.name === 'error' ? one.interval : '';
     return make('div', {}, make('dt', { title: column.about || null }, column.label),
       make('dd', {}, make('b', {}, one.texts[at] || 'not measured'), interval ? ` 95 %: ${interval.replace('-', ' to ')}` : ''));
   });

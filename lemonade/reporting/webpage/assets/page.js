@@ -41,15 +41,16 @@ function lineage(id) {
   return found;
 }
 
-function select(id, quiet = false) {
+function select(id) {
   if (!child(id)) return;
   state.selected = id;
   try { history.replaceState(null, '', `#${id}`); } catch { /* a sandboxed page has no address of its own */ }
   drawMember();
+  byId('member').scrollTop = 0;
   drawFront();
   drawFamily();
   markSelected();
-  if (!quiet) say(`${id} selected, ${wordsOf(id)}`);
+  say(`${id} selected, ${wordsOf(id)}`);
 }
 
 const wordsOf = (id) => data.columns

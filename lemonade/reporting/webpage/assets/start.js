@@ -13,22 +13,32 @@ function drawAll() {
 }
 
 function replaceParts(parts) {
-  const focused = document.activeElement, id = focused?.dataset?.id, holder = focused?.closest?.('[data-part]');
   for (const place of document.querySelectorAll('[data-part]')) {
-    const before = place.innerHTML;
     const open = place.querySelector('details')?.open;
     const fresh = document.createElement('template');
     fresh.innerHTML = parts[place.dataset.part];
-    if (fresh.innerHTML === before) continue;
+    if (fresh.innerHTML === place.innerHTML) continue;
     place.replaceChildren(fresh.content);
     if (open) place.querySelector('details').open = true;
   }
-  if (id && holder) holder.querySelector(`button[data-id="${id}"]`)?.focus({ preventScroll: true });
+}
+
+// Draw anew and give the focus back to the control that had it, which is another element by then
+function keepingFocus(draw) {
+  const focused = document.activeElement, region = focused.closest('#axes, #limits, #member, [data-part]');
+  const names = ['id', 'name', 'title', 'data-id', 'data-limit', 'data-mark', 'data-copy', ...(focused.type === 'radio' ? ['value'] : [])];
+  const found = names.filter((name) => focused.hasAttribute(name)).map((name) => `[${name}="${CSS.escape(focused.getAttribute(name))}"]`);
+  draw();
+  if (region && found.length) region.querySelector(found.join(''))?.focus({ preventScroll: true });
 }
 
 let shownTag = LIVE; // the state of the run that is on the page, as the server names it
 
 async function keepUpToDate() {
+  if (document.querySelector('input[type=range]:active')) { // not under somebody's finger
+    setTimeout(keepUpToDate, 500);
+    return;
+  }
   const asked = performance.now();
   let told = 'The run goes on; this page follows it.';
   try {
@@ -37,9 +47,11 @@ async function keepUpToDate() {
       const news = await answer.json();
       shownTag = answer.headers.get('ETag');
       data = news.data;
-      replaceParts(news.parts);
-      chooseDefaults();
-      drawAll();
+      keepingFocus(() => {
+        replaceParts(news.parts);
+        chooseDefaults();
+        drawAll();
+      });
     } else if (answer.status !== 304) {
       told = `The run cannot be read: ${await answer.text()}`;
     }
