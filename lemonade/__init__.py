@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from lemonade.exporting.writing import export
     from lemonade.history import Run
     from lemonade.objectives import objective
+    from lemonade.reporting.webpage.writing import report
     from lemonade.run import search
 
 __version__ = "0.1.0"
-__all__ = ["LemonadeError", "Run", "export", "objective", "search"]
+__all__ = ["LemonadeError", "Run", "export", "objective", "report", "search"]
 
 _HOME = {
     "LemonadeError": "errors",
     "Run": "history",
+    "report": "reporting.webpage.writing",
     "export": "exporting.writing",
     "objective": "objectives",
     "search": "run",

@@ -107,6 +107,7 @@ class Run:
         candidates: By id, in order of id. A generation is here as a whole or not at all.
         evaluations: By id, in order of id. Of a generation under way, or one that the budget cut off, some are missing.
         generations: Those that came to their end.
+        proposals: How the proposals of each generation fared by operator, of those under way too; see `Generation`.
         spent: Over all evaluations and all resumes.
         ended: Why the run stopped (``"done"`` or ``"interrupted"``); empty while it runs or after a crash.
     """
@@ -278,6 +279,9 @@ class Run:
             name: evaluations[name] for name in self.candidates if name in evaluations
         }
         self.generations = tuple(generations)
+        self.proposals: Mapping[int, Mapping[str, Mapping[str, int]]] = {
+            number: report.get("operators", {}) for number, report in reports.items()
+        }
         examples = sum(one.examples for one in self.evaluations.values())
         trained = sum(one.status is not Status.REJECTED for one in self.evaluations.values())
         self.spent = Spent(trained, examples, float(lines[-1]["s"]))

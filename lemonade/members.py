@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MODELS = "models"
 """Folder inside the run folder for what is made of single networks: a folder each, by id."""
+EXPORT_RECORD = "export.json"
+"""In there, what was exported and how it was checked."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -225,13 +225,18 @@ class TestErrors:
         assert "Traceback" in lemonade("front", "run")[2]
 
 
+VERBS = ("search", "resume", "status", "front", "show", "lineage", "report", "serve", "doctor")
+
+
 class TestHelp:
     def test_the_verbs_are_listed(self, lemonade):
         _, out, _ = lemonade("--help")
-        for verb in ("search", "resume", "status", "front", "show", "lineage", "doctor"):
+        for verb in VERBS:
             assert f" {verb} " in out
 
-    @pytest.mark.parametrize("verb", ["search", "resume", "status", "front", "show", "lineage", "doctor"])
+    @pytest.mark.parametrize(
+        "verb", ["search", "resume", "status", "front", "show", "lineage", "report", "serve", "doctor"]
+    )
     def test_each_explains_itself_in_the_words_of_the_project(self, lemonade, verb):
         code, out, _ = lemonade(verb, "--help")
         assert code == 0

@@ -50,6 +50,7 @@ class TestSearch:
         assert "Front of runs/digits-lemonade-1" in out
         assert "Written in runs/digits-lemonade-1: front.png, front.csv" in out
         assert "Next:  lemonade show runs/digits-lemonade-1 c" in out
+        assert "lemonade report runs/digits-lemonade-1" in out
         assert "lemonade resume runs/digits-lemonade-1 --evaluations 24" in out
         folder = tmp_path / "runs/digits-lemonade-1"
         assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lemonade import __version__
-from lemonade.cli import doctor, export, front, lineage, resume, retrain, search, show, status
+from lemonade.cli import doctor, export, front, lineage, report, resume, retrain, search, serve, show, status
 from lemonade.errors import LemonadeError
 from lemonade.reporting.screen import allow_any_encoding
 
@@ -46,6 +46,8 @@ for panel, name, verb in (
     (READING, "front", front.front),
     (READING, "show", show.show),
     (READING, "lineage", lineage.lineage),
+    (READING, "report", report.report),
+    (READING, "serve", serve.serve),
     (USING, "retrain", retrain.retrain),
     (USING, "export", export.export),
     (CHECKING, "doctor", doctor.doctor),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +10,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+from lemonade.reporting.commands import command, short_path
+
+__all__ = ["command", "print_json", "print_next", "short_path"]
 
 
 def print_json(document: Any) -> None:
@@ -29,17 +31,3 @@ def print_next(console: Console, steps: Iterable[tuple[Sequence[str | Path], str
         if widest + len(purpose) + 11 <= console.width:
             text.append(" " * (widest - len(line) + 2) + purpose, style="quiet")
         console.print(text, soft_wrap=True)
-
-
-def command(*words: str | Path) -> str:
-    """A `lemonade` command line that can be pasted into a shell."""
-    return " ".join(["lemonade", *[shlex.quote(str(word)) for word in words]])
-
-
-def short_path(path: Path) -> Path:
-    """The path as a person would type it: relative where it lies below the current folder."""
-    try:
-        relative = os.path.relpath(path)
-    except ValueError:  # another drive on Windows
-        return path
-    return path if relative.startswith("..") else Path(relative)

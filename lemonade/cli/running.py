@@ -173,6 +173,7 @@ def _suggest(console: Console, run: Run, shown: Path) -> None:
     if run.front.members:
         steps.append((("show", shown, run.front.best().id), "what the most accurate network looks like"))
         steps.append((("lineage", shown, run.front.best().id), "how it came about"))
+        steps.append((("report", shown), "all of it as a page for the browser"))
     common.print_next(console, [*steps, _more(run, shown)])
 
 

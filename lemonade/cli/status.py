@@ -11,7 +11,7 @@ from rich.text import Text
 from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.cli.running import budget_text
-from lemonade.reporting import screen, tables
+from lemonade.reporting import reading, screen, tables
 from lemonade.types import Status
 
 if TYPE_CHECKING:
@@ -32,18 +32,11 @@ def status(run: options.RunFolder, as_json: options.AsJson = False) -> None:
     grid.add_column()
     for name, value in _rows(loaded):
         grid.add_row(name, Text(value))
-    console.print(Text(f"{shown}: {state(loaded)}"))
+    console.print(Text(f"{shown}: {reading.state(loaded)}"))
     console.print(grid)
     first = ("front", shown), "its members"
     second = (("resume", shown), "go on") if not loaded.finished else None
     common.print_next(console, [first, *([second] if second else [])])
-
-
-def state(run: Run) -> str:
-    """Whether a run is finished, in words."""
-    if run.finished:
-        return "finished"
-    return "stopped early; it can go on" if run.ended else "running, or stopped by force; then it can go on"
 
 
 def ended(run: Run) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import yaml
@@ -12,6 +11,7 @@ from lemonade.exporting.subject import Subject
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
+from lemonade.reporting.reading import data_name
 from lemonade.retraining import START_KINDS, spread_text
 from morphisms import activation_bytes, flops, params
 
@@ -27,7 +27,7 @@ def about(subject: Subject) -> str:
     part, error = list(subject.errors.items())[-1]
     images = subject.images[part]
     return (
-        f"Classifies {height}x{width}x{channels} images of {_data_name(run)} into {len(classes)} classes.\n\n"
+        f"Classifies {height}x{width}x{channels} images of {data_name(run)} into {len(classes)} classes.\n\n"
         f"{count(params(member.graph))} parameters, {short(flops(member.graph))} multiply-adds an image;\n"
         f"error {measured('error', error, images)} on {images:,} {part} images. Found by lemonade as {member.id}."
     )
@@ -57,7 +57,7 @@ def card(subject: Subject, files: Sequence[Written], licence: str) -> str:
 
 
 def _head(subject: Subject, licence: str) -> str:
-    name = _data_name(subject.run)
+    name = data_name(subject.run)
     results = [
         {
             "task": {"type": "image-classification"},
@@ -83,12 +83,7 @@ def _head(subject: Subject, licence: str) -> str:
 
 
 def _title(run: Run, member: Member) -> str:
-    return f"{_data_name(run)}, {member.id}: {count(params(member.graph))} parameters"
-
-
-def _data_name(run: Run) -> str:
-    """The data set's name; of a path the last part, since the rest is the searcher's affair."""
-    return re.split(r"[\\/]", str(run.facts["name"]).rstrip("\\/"))[-1]
+    return f"{data_name(run)}, {member.id}: {count(params(member.graph))} parameters"
 
 
 def _loading(run: Run, files: Sequence[Written]) -> str:

@@ -17,14 +17,14 @@ from lemonade.exporting.card import about, card
 from lemonade.exporting.subject import WEIGHTS, Subject
 from lemonade.history import Run
 from lemonade.journal import write_whole
-from lemonade.members import MODELS, Member
+from lemonade.members import EXPORT_RECORD, MODELS, Member
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_IMAGES = 256
 """Images that each file is checked on."""
-CARD, RECORD = "README.md", "export.json"
+CARD = "README.md"
 KEPT = "What was exported before it is whole."
 
 
@@ -160,7 +160,7 @@ def _exported(run: Run, member: Member, order: _Order) -> Exported:
         "errors": dict(subject.errors),
         "files": [asdict(one) for one in files],
     }
-    write_whole(folder / RECORD, json.dumps(record, indent=1) + "\n", KEPT)
+    write_whole(folder / EXPORT_RECORD, json.dumps(record, indent=1) + "\n", KEPT)
     return Exported(member.id, folder, subject.words, files)
 
 

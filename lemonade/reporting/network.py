@@ -11,8 +11,8 @@ from rich.table import Table
 from lemonade import numbers
 from lemonade.reporting import reading
 from lemonade.reporting.layout import Column, fitted
-from lemonade.types import RESTARTED
-from morphisms import INPUT, Exactness, NetworkGraph, Node
+from lemonade.types import RESTARTED, Evaluation
+from morphisms import INPUT, Exactness, Morphism, NetworkGraph, Node
 from morphisms.cost import node_shares
 from morphisms.ops import OPS
 
@@ -25,6 +25,7 @@ _WORDS = {
     "conv": "conv", "depthwise": "depthwise", "grouped_conv": "grouped conv", "batch_norm": "batch norm",
     "max_pool": "max pool", "avg_pool": "average pool", "global_avg_pool": "global average pool",
     "relu": "ReLU", "relu6": "ReLU6", "silu": "SiLU", "gelu": "GELU", "hard_swish": "hard-swish",
+    "scaled": "scales",
 }  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def operation(node: Node) -> str:
 
 def _attribute(name: str, value: object) -> str:
     if isinstance(value, bool):
-        return f"with {name}" if value else ""
+        return f"with {_WORDS.get(name, name)}" if value else ""
     return f"{name.replace('_', ' ')} {value}"
 
 
@@ -148,19 +149,22 @@ def history_table(chain: Sequence[Member], error: str, width: int) -> Table:
 
 def how(member: Member) -> str:
     """What was done to the parent, and whether that kept its function: ``"widen conv3 24 to 36 (exact)"``."""
-    morphisms = member.candidate.morphisms
+    return steps(member.candidate.morphisms, member.evaluation) or member.summary
+
+
+def steps(morphisms: Sequence[Morphism], evaluation: Evaluation) -> str:
+    """The same of the rewrites themselves; empty for none."""
     if not morphisms:
-        return member.summary
+        return ""
     exact = all(morphism.exactness is not Exactness.APPROXIMATE for morphism in morphisms)
     kept = "exact" if exact else "approximate"
-    if member.evaluation.stages and started_afresh(member):
+    if evaluation.stages and started_afresh(evaluation):
         kept = "from fresh weights"
     return f"{'; '.join(morphism.summary for morphism in morphisms)} ({kept})"
 
 
-def started_afresh(member: Member) -> bool:
+def started_afresh(evaluation: Evaluation) -> bool:
     """Whether a child was trained from fresh weights: its run inherits nothing, or what it inherited was lost."""
-    evaluation = member.evaluation
     return "inherited" not in evaluation.stages or bool(evaluation.payload.get(RESTARTED))
 
 
@@ -169,7 +173,7 @@ def inherited_examples(chain: Sequence[Member]) -> list[int]:
     totals: list[int] = []
     seen = 0
     for member in reversed(chain):
-        seen = 0 if started_afresh(member) else seen
+        seen = 0 if started_afresh(member.evaluation) else seen
         totals.append(seen)
         seen += member.evaluation.examples
     return totals[::-1]

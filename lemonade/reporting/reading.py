@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run
+    from lemonade.types import Evaluation
 
 
 def error_name(run: Run) -> str | None:
@@ -20,6 +22,11 @@ def resource_names(run: Run) -> list[str]:
     return [name for name in run.objective_names if not numbers.is_error(name)]
 
 
+def data_name(run: Run) -> str:
+    """The data set's name; of a path the last part, since the rest is the searcher's affair."""
+    return re.split(r"[\\/]", str(run.facts["name"]).rstrip("\\/"))[-1]
+
+
 def label(name: str) -> str:
     """An objective's name for a table: of ``error@DATASET`` only the last part of a path."""
     kind, at, dataset = name.partition("@")
@@ -28,10 +35,22 @@ def label(name: str) -> str:
 
 def images_of(member: Member) -> int | None:
     """Validation images that a network's error was read on; None if it was not trained."""
-    stages = list(member.evaluation.stages.values())
+    return images_read(member.evaluation)
+
+
+def images_read(evaluation: Evaluation) -> int | None:
+    """Validation images that an error was read on; None if nothing was trained."""
+    stages = list(evaluation.stages.values())
     return stages[-1].images if stages and stages[-1].images > 0 else None
 
 
 def on_front(run: Run, member: Member) -> bool:
     """Whether a candidate is a member of the front."""
     return any(other.id == member.id for other in run.front.members)
+
+
+def state(run: Run) -> str:
+    """Whether a run is finished, in words."""
+    if run.finished:
+        return "finished"
+    return "stopped early; it can go on" if run.ended else "running, or stopped by force; then it can go on"

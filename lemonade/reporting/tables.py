@@ -35,7 +35,7 @@ def front_table(
         most: Show at most this many, spread over the whole; default: all.
         knee: The member to mark.
     """
-    columns, fields = _front_columns(run, console.width)
+    columns, fields = front_columns(run, console.width)
     shown = spread(members, most, keep=knee)
     rows = [[field(member) for field in fields] for member in shown]
     marked = [knee is not None and member.id == knee.id for member in shown]
@@ -44,7 +44,7 @@ def front_table(
     return fitted(columns, rows, console.width, ["knee" if is_knee else "" for is_knee in marked])
 
 
-def _front_columns(run: Run, width: int) -> tuple[list[Column], list[Callable[[Member], str]]]:
+def front_columns(run: Run, width: int) -> tuple[list[Column], list[Callable[[Member], str]]]:
     """The columns there is room for, each with what it shows of a member."""
     columns = [Column(""), Column("id")]
     fields: list[Callable[[Member], str]] = [_nothing, attrgetter("id")]
@@ -131,10 +131,14 @@ def between(member: Member, error: str = "error") -> str:
 
 def interval(member: Member, name: str) -> str:
     """``"0.007-0.040"``, or nothing where the number of images is unknown."""
-    images = reading.images_of(member)
+    return interval_text(member.values[name], reading.images_of(member))
+
+
+def interval_text(error: float, images: int | None) -> str:
+    """``"0.007-0.040"`` for an error read on so many images, or nothing where that is unknown."""
     if images is None:
         return ""
-    low, high = numbers.wilson(min(1.0, max(0.0, member.values[name])), images)
+    low, high = numbers.wilson(min(1.0, max(0.0, error)), images)
     return f"{numbers.share(low, images)}-{numbers.share(high, images)}"
 
 
