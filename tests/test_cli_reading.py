@@ -84,6 +84,31 @@ class TestFront:
         (knee,) = document("front", "run", "--knee")["members"]
         assert knee["id"] == run.front.knee.id
 
+    def test_weights_choose_one_member_and_say_why(self, lemonade, document, run):
+        found = document("front", "run", "--weights", "error=0.7,params=0.3")
+        assert [member["id"] for member in found["members"]] == [run.front.weighted({"error": 7, "params": 3}).id]
+        assert found["weights"]["wanted"] == pytest.approx({"error": 0.7, "params": 0.3})
+        assert sum(found["weights"]["found"].values()) == pytest.approx(1)
+        code, out, err = lemonade("front", "run", "--weights", "error=0.7,params=0.3")
+        assert (code, err) == (0, "")
+        assert "Weights error 70 %, params 30 %: how a member's lead over the worst should be divided" in out
+        assert f"{found['members'][0]['id']} has error" in out
+        assert "Without a weight, and so not looked at: flops." in out
+
+    def test_weights_choose_among_those_that_fulfil_the_conditions(self, lemonade, document, run):
+        (one,) = document("front", "run", "--where", "params<5000", "--weights", "error=1")["members"]
+        (best,) = document("front", "run", "--best", "params<5000")["members"]
+        assert one["id"] == best["id"]
+        smallest = run.front[0]
+        _, out, _ = lemonade("front", "run", "--where", f"params<={smallest.values['params']}", "--weights", "error=1")
+        assert f"decide nothing: {smallest.id} is the only member." in out
+
+    def test_tradeoff_lists_those_that_stand_out(self, document, lemonade, run):
+        found = document("front", "run", "--tradeoff")["members"]
+        assert [member["id"] for member in found] == [member.id for member in run.front.tradeoffs]
+        assert 0 < len(found) < len(run.front)
+        assert "High trade-off: going from such a member" in lemonade("front", "run", "--tradeoff")[1]
+
     def test_csv_is_written_beside_the_rest(self, lemonade, run, tmp_path):
         path = tmp_path / "front.csv"
         code, out, _ = lemonade("front", "run", "--csv", path, "--where", "params<5000")
@@ -188,6 +213,12 @@ class TestErrors:
                 "--where 'params<1': no member fulfils it. The front has params from",
             ),
             (["front", "run", "--best", "error<0"], "--best 'error<0': no member fulfils it. The front has error from"),
+            (
+                ["front", "run", "--weights", "parms=1"],
+                "--weights: 'parms' is not an objective of this run. Did you mean",
+            ),
+            (["front", "run", "--weights", "error=1", "--knee"], "--knee and --weights each pick from the front."),
+            (["front", "run", "--where", "params<100", "--tradeoff"], "--tradeoff: none of 1 member stands out"),
             (["front", "run", "--csv", "no/such/folder.csv"], "no/such/folder.csv: cannot be written"),
         ],
     )
