@@ -43,6 +43,7 @@ class DataFacts:
     flip: bool
     split_hash: str
     notes: tuple[str, ...]
+    decoded: bool
 
     @classmethod
     def of(cls, dataset: Dataset) -> DataFacts:
@@ -59,6 +60,7 @@ class DataFacts:
             flip=dataset.flip,
             split_hash=dataset.split_hash,
             notes=dataset.notes,
+            decoded=dataset.decoded,
         )
 
     def to_json(self) -> dict[str, Any]:

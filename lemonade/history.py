@@ -101,7 +101,7 @@ class Run:
         config: All settings; the budget is that of the last resume.
         environment: What the run began on.
         facts: Of the data set: name, classes, train, validation and test (numbers of images), input_shape, mean, std,
-            split_hash, notes.
+            split_hash, notes, decoded.
         plugins: SHA-256 of plug-in files by path.
         objectives: Those in play, with the boxes of the run.
         candidates: By id, in order of id. A generation is here as a whole or not at all.

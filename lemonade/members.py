@@ -113,8 +113,11 @@ class Member:
         except GraphError as error:
             raise LemonadeError(f"{error}. Put the file back from a copy.") from None
 
-    def module(self) -> nn.Module:
+    def module(self, weights: Weights | None = None) -> nn.Module:
         """The trained network as a plain module in eval mode; see `input` for what it takes.
+
+        Args:
+            weights: In place of those that the search left.
 
         Raises:
             LemonadeError: naming the file, if the weights are missing, damaged or of another network.
@@ -123,9 +126,10 @@ class Member:
         from morphisms import build_module
 
         try:
-            network = build_module(self.graph, self.weights())
+            network = build_module(self.graph, self.weights() if weights is None else weights)
         except ValueError as error:
-            raise LemonadeError(f"{self.folder / str(self.evaluation.weights)}: {error}.") from None
+            where = self.folder / str(self.evaluation.weights) if weights is None else f"weights for {self.id}"
+            raise LemonadeError(f"{where}: {error}.") from None
         return Normalised(network, self.facts["mean"], self.facts["std"]).eval()
 
 

@@ -30,10 +30,20 @@ Switch = bool | None
 
 ConfigFile = Annotated[Path | None, _argument("CONFIG", "YAML file of settings; options override it.")]
 RunFolder = Annotated[Path, _argument("RUN", "Folder of the run, such as runs/demo.")]
-ModelId = Annotated[str, _argument("MODEL", "Id of a candidate, such as c0131; a unique beginning is enough.")]
+ModelId = Annotated[
+    str, _argument("MODEL", "Id of a candidate, such as c0131 (a unique beginning is enough), best or knee.")
+]
 Models = Annotated[
     str,
     typer.Option("--models", metavar="A,B,..", help="front, knee, best, or ids with commas between."),
+]
+WeightsKind = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        metavar="KIND",
+        help="search: as the search left them; retrained: the best of `lemonade retrain`; auto: retrained, if any.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar=" ", help="Print one JSON document instead of text.")]
 
