@@ -58,7 +58,7 @@ class Candidates(Mapping[str, Candidate]):
     def _make(self, record: Mapping[str, Any]) -> Candidate:
         try:
             graph = load_graph(self._folder / "graphs" / f"{record['graph']}.json")
-            return Candidate.from_json(_known_fields(Candidate, record), graph)
+            return Candidate.from_json(known_fields(Candidate, record), graph)
         except GraphError as error:
             raise LemonadeError(f"{error}. Without it candidate {record['id']} cannot be read.") from None
         except (KeyError, TypeError, ValueError) as error:
@@ -265,7 +265,7 @@ class Run:
                 records.update((record["id"], record) for record in line["candidates"])
                 reports[line["generation"]] = line
             elif kind == "evaluation":
-                evaluations[line["id"]] = Evaluation.from_json(_known_fields(Evaluation, line))
+                evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
             elif kind == "generation":
                 generations.append(_generation(line, reports.get(line["generation"], {})))
             elif kind == "resume":
@@ -298,11 +298,11 @@ def _generation(line: Line, report: Mapping[str, Any]) -> Generation:
         operators=report.get("operators", {}),
         front=tuple(line["front"]),
         hypervolume=float(line["hypervolume"]),
-        spent=Spent(**_known_fields(Spent, line["spent"])),
+        spent=Spent(**known_fields(Spent, line["spent"])),
     )
 
 
-def _known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that this version knows; a graph is stored apart."""
     names = {one.name for one in fields(kind)} - {"graph"}
     return {name: value for name, value in record.items() if name in names}

@@ -252,4 +252,4 @@ class Loop:
 
     def _count(self, candidate: Candidate, evaluation: Evaluation) -> None:
         self.results[candidate.id] = evaluation
-        self.tracker.evaluated(candidate, evaluation)
+        self.tracker.evaluated(candidate.generation, candidate.costs, evaluation)

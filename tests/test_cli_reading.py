@@ -141,7 +141,7 @@ class TestStatus:
 
     def test_json(self, document, run):
         found = document("status", "run")
-        assert found["finished"] is True
+        assert (found["state"], found["finished"]) == ("finished", True)
         assert found["spent"]["evaluations"] == len(run.evaluations)
         assert sum(found["evaluations"].values()) == len(run.evaluations)
         assert found["front"] == {
@@ -151,7 +151,7 @@ class TestStatus:
         }
 
     @pytest.mark.parametrize(
-        ("end", "said"), [("interrupted", "stopped early; it can go on"), ("", "running, or stopped")]
+        ("end", "said"), [("interrupted", "stopped early; it can go on"), ("", "stopped by force; it can go on")]
     )
     def test_a_run_that_can_go_on_says_how(self, lemonade, tmp_path, end, said):
         other = write_run(tmp_path / "other", count=1, end=end)
