@@ -175,6 +175,7 @@ class Config(Settings):
     device: str = "auto"
     workers: int | None = Field(None, ge=1, description="children side by side; default: physical cores, 1 on a GPU")
     plugins: tuple[str, ...] = Field((), description="Python files that register objectives and the like")
+    tensorboard: bool = Field(False, description="write scalars for TensorBoard into the run folder")
     keep: Literal["front", "all"] = Field("front", description="whose weights are kept: the front's members', or all")
     budget: BudgetSettings = BudgetSettings()
     data: DataSettings = DataSettings()

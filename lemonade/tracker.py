@@ -98,6 +98,9 @@ class Tracker:
                 hypervolume_change=self._change,
                 best=self._least("error_smoothed" if self._smoothed else "error"),
                 smallest=self._least(resource),
+                least={one.name: min(self.values[name][one.name] for name in self._front) for one in self._objectives}
+                if self._front
+                else {},
                 message=message,
             )
         )

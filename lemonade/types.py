@@ -271,6 +271,7 @@ class Progress:
         hypervolume: Share of the box, 0 to 1; `hypervolume_change` is since the last generation.
         best: Member with the least error; None while there is none.
         smallest: Member with the least of the first resource objective.
+        least: The least value of each objective on the front; empty while there is none.
         message: A sentence for a person; empty mostly.
     """
 
@@ -287,4 +288,5 @@ class Progress:
     hypervolume_change: float
     best: Standing | None = None
     smallest: Standing | None = None
+    least: Mapping[str, float] = field(default_factory=dict)
     message: str = ""

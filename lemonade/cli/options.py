@@ -106,6 +106,15 @@ SkipUnreadable = Annotated[
 ]
 
 Out = Annotated[Path | None, _option(_OUTPUT, "--out", "RUN", "Folder for the run \\[default: runs/DATASET-METHOD-N].")]
+TensorBoard = Annotated[
+    Switch,
+    _option(
+        _OUTPUT,
+        "--tensorboard/--no-tensorboard",
+        None,
+        "Write scalars for TensorBoard to RUN/tensorboard \\[default: no].",
+    ),
+]
 DryRun = Annotated[bool, _option(_OUTPUT, "--dry-run", None, "Say what would be run, and stop.")]
 Quiet = Annotated[bool, _option(_OUTPUT, "--quiet -q", None, "Print nothing but errors.")]
 Verbose = Annotated[bool, _option(_OUTPUT, "--verbose", None, "Show the traceback of an unexpected failure.")]
