@@ -160,6 +160,21 @@ class TrainingSettings(Settings):
     bfloat16: bool | None = Field(None, description="train in bfloat16; default: where the processor is faster so")
 
 
+class LatencySettings(Settings):
+    """How ``latency_ms`` is measured: the median of timed forward passes, kept with each network."""
+
+    runtime: Literal["torch", "onnxruntime"] = Field(
+        "torch",
+        description="what runs the networks; onnxruntime: on the CPU, with about two seconds to export each",
+    )
+    device: str | None = Field(None, description="where; default: where the run trains")
+    batch: int = Field(1, ge=1, description="images a pass")
+    threads: int = Field(1, ge=1, description="on the CPU")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of weights and images")
+    warm_up: int = Field(10, ge=1, description="passes before those that are timed")
+    repeats: int = Field(50, ge=10, description="timed passes at least; more if they are over sooner than in 0.05 s")
+
+
 class Config(Settings):
     """Everything that decides a run's outcome; stored as `config.yaml` in the run folder."""
 
@@ -182,6 +197,7 @@ class Config(Settings):
     search: SearchSettings = SearchSettings()
     selection: SelectionSettings = SelectionSettings()
     training: TrainingSettings = TrainingSettings()
+    latency: LatencySettings = LatencySettings()
 
 
 # Names that a person types without their section: `lemonade.search(time="60s")` and `--time 60s` mean budget.time.
@@ -198,7 +214,7 @@ SHORT = {
 }
 
 
-SECTIONS = ("budget", "data", "search", "selection", "training")
+SECTIONS = ("budget", "data", "search", "selection", "training", "latency")
 
 
 def setting_names(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:

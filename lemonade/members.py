@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lemonade.errors import LemonadeError
-from lemonade.types import Candidate, Evaluation
+from lemonade.types import LATENCY, Candidate, Evaluation
 from morphisms import GraphError, NetworkGraph, flops, load_weights, params
 
 if TYPE_CHECKING:
@@ -82,6 +82,26 @@ class Member:
             if name not in known:
                 known[name] = count(self.graph)
         return known
+
+    @property
+    def latency_protocol(self) -> str:
+        """How its latency was measured, in words; empty if it was not, or by an objective that does not say."""
+        from lemonade.numbers import measured, quantity
+
+        told = {"warm_up": 10, "passes": 50, **self.evaluation.payload.get(LATENCY, {})}  # an earlier version's numbers
+        if "median_ms" not in told:
+            return ""
+        parts = [
+            f"a batch of {told['batch']}",
+            *([quantity(told["threads"], "thread")] if told["device"] == "cpu" else []),
+            told.get("dtype", "float32"),
+            told.get("runtime", "torch"),
+            " ".join(str(told[key]) for key in ("device", "hardware") if key in told),
+        ]
+        return (
+            f"median of {told['passes']} passes after {told['warm_up']} to warm up, quartiles "
+            f"{measured('latency_ms', told['spread_ms'])} apart; {', '.join(parts)}"
+        )
 
     @property
     def input(self) -> str:

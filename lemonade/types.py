@@ -16,6 +16,8 @@ from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
 RESTARTED = "restarted"
 """Key of an evaluation's payload: whether what a child inherited was lost, and it was trained from fresh weights."""
+LATENCY = "latency"
+"""Key of an evaluation's payload: how its latency was measured, see `lemonade.evaluate.measured.Latency`."""
 EARLY_LOSS = "early loss"
 """Key of an evaluation's payload: the training loss at which a child was stopped."""
 RUN_FAULT = "run fault"
