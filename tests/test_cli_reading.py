@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from synthetic import write_run
 
 from lemonade.cli import main
 from lemonade.history import Run
+from lemonade.reporting.network import how
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,10 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder):
     return Run.load(folder)
+
+
+def members(run):
+    return [run.member(name) for name in run.evaluations]
 
 
 @pytest.fixture
@@ -189,11 +195,32 @@ class TestOneNetwork:
         member = max(run.front.members, key=lambda one: one.generation)
         code, out, err = lemonade("lineage", "run", member.id)
         assert (code, err) == (0, "")
-        assert "inherited" in out
         found = document("lineage", "run", member.id)
+        youngest, *ancestors = found["lineage"]
+        examples, seconds = (sum(one[key] for one in ancestors) for key in ("examples", "seconds"))
+        assert (youngest["examples_inherited"], youngest["seconds_inherited"]) == (examples, pytest.approx(seconds))
+        share = 100 * examples / (examples + youngest["examples"])
+        told = " ".join(out.split())
+        assert f"Inherited, and so saved: {examples:,} examples and" in told
+        assert f"in its ancestors, {share:.0f} % of the {examples + youngest['examples']:,} examples" in told
+        before = youngest["stages"]["inherited"]["error"]
+        assert f"Before any training of its own its error was {before:.3f}; guessing has 0.900." in told
+        assert re.search(r"error +error +error", out)
+        assert re.search(r"before +distilled +trained", out)
         assert [step["id"] for step in found["lineage"]] == [one.id for one in run.lineage(member.id)]
         assert found["lineage"][-1]["examples_inherited"] == 0
         assert found["lineage"][0]["stages"]["trained"]["images"] == 287
+
+    def test_a_start_network_inherited_nothing(self, lemonade):
+        _, out, _ = lemonade("lineage", "run", "c0001")
+        assert "from fresh weights: nothing was inherited, and nothing saved." in " ".join(out.split())
+
+    def test_each_operator_says_whether_it_kept_the_function(self, run):
+        both = [{"exact", "approximate"} <= set(re.findall(r"\((\w+)\)", how(one))) for one in members(run)]
+        assert any(both)
+        for one in members(run):
+            marks = re.findall(r"\((exact|approximate)\)", how(one))
+            assert len(marks) in (0, 1, len(one.operators))
 
 
 class TestErrors:
@@ -259,10 +286,10 @@ class TestErrors:
 class TestHelp:
     def test_the_verbs_are_listed(self, lemonade):
         _, out, _ = lemonade("--help")
-        for verb in ("search", "resume", "status", "front", "show", "lineage", "doctor"):
+        for verb in ("search", "resume", "status", "front", "show", "lineage", "predict", "doctor"):
             assert f" {verb} " in out
 
-    @pytest.mark.parametrize("verb", ["search", "resume", "status", "front", "show", "lineage", "doctor"])
+    @pytest.mark.parametrize("verb", ["search", "resume", "status", "front", "show", "lineage", "predict", "doctor"])
     def test_each_explains_itself_in_the_words_of_the_project(self, lemonade, verb):
         code, out, _ = lemonade(verb, "--help")
         assert code == 0
