@@ -305,7 +305,7 @@ def test_reading_a_run_does_not_wait_for_torch(folder):
     code = (
         "import sys\n"
         "from lemonade.cli import main\n"
-        "for words in (['status'], ['front'], ['lineage', 'c0005'], ['show', 'c0005']):\n"
+        "for words in (['status'], ['status', '--watch'], ['front'], ['lineage', 'c0005'], ['show', 'c0005']):\n"
         "    try: main([words[0], sys.argv[1], *words[1:]])\n"
         "    except SystemExit as end: assert not end.code, words\n"
         "assert not {'torch', 'matplotlib', 'scipy'} & sys.modules.keys(), 'slow imports'\n"
