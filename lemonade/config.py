@@ -171,8 +171,8 @@ class LatencySettings(Settings):
     batch: int = Field(1, ge=1, description="images a pass")
     threads: int = Field(1, ge=1, description="on the CPU")
     dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of weights and images")
-    warm_up: int = Field(10, ge=1, description="passes before those that are timed")
-    repeats: int = Field(50, ge=10, description="timed passes at least; more if they are over sooner than in 0.05 s")
+    warm_up: int = Field(10, ge=1, description="passes before those that count, at least")
+    repeats: int = Field(50, ge=10, description="passes that count, at least; more of both if over within 0.05 s")
 
 
 class Config(Settings):

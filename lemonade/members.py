@@ -86,7 +86,7 @@ class Member:
     @property
     def latency_protocol(self) -> str:
         """How its latency was measured, in words; empty if it was not, or by an objective that does not say."""
-        from lemonade.numbers import measured, quantity
+        from lemonade.numbers import count, measured, quantity
 
         told = {"warm_up": 10, "passes": 50, **self.evaluation.payload.get(LATENCY, {})}  # an earlier version's numbers
         if "median_ms" not in told:
@@ -99,7 +99,7 @@ class Member:
             " ".join(str(told[key]) for key in ("device", "hardware") if key in told),
         ]
         return (
-            f"median of {told['passes']} passes after {told['warm_up']} to warm up, quartiles "
+            f"median of {count(told['passes'])} passes after {count(told['warm_up'])} to warm up, quartiles "
             f"{measured('latency_ms', told['spread_ms'])} apart; {', '.join(parts)}"
         )
 

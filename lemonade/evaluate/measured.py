@@ -36,7 +36,7 @@ class Latency:
         median_ms: Median of the timed passes, milliseconds.
         spread_ms: Distance between their quartiles, milliseconds.
         passes: How many were timed.
-        warm_up: How many went before, untimed.
+        warm_up: How many went before, and do not count.
         runtime: What ran the network, with its version: ``"torch 2.14.1"``.
         device: Where: ``"cpu"``, ``"cuda:0"``.
         hardware: Name of the processor or card.
@@ -76,15 +76,14 @@ def measure_latency(
     images = torch.rand(settings.batch, *graph.input_shape, generator=torch.Generator().manual_seed(0))
     with _threads(settings.threads), torch.inference_mode():
         run = RUNTIMES[settings.runtime](module, images, place, settings)
-        for _ in range(settings.warm_up):
-            run()
+        warm_up = _times(run, place, settings.warm_up)
         times = _times(run, place, settings.repeats)
     low, median, high = np.percentile(times, [25, 50, 75])
     return Latency(
         median_ms=float(median),
         spread_ms=float(high - low),
         passes=len(times),
-        warm_up=settings.warm_up,
+        warm_up=len(warm_up),
         runtime=f"{settings.runtime} {_version(settings.runtime)}",
         device=str(place),
         hardware=hardware_name(place),
