@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from lemonade.config import Config
+from lemonade.config import Config, LatencySettings
 from lemonade.errors import LemonadeError, unknown
 from lemonade.methods import METHODS, Search, Setting
 from lemonade.objectives import Kind, check_limits, costs, resolve, vector
@@ -43,6 +43,7 @@ class DataFacts:
     flip: bool
     split_hash: str
     notes: tuple[str, ...]
+    decoded: bool
 
     @classmethod
     def of(cls, dataset: Dataset) -> DataFacts:
@@ -59,6 +60,7 @@ class DataFacts:
             flip=dataset.flip,
             split_hash=dataset.split_hash,
             notes=dataset.notes,
+            decoded=dataset.decoded,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -79,8 +81,21 @@ def check_names(config: Config) -> None:
     for name in config.search.operators or ():
         if name not in OPERATORS:
             raise unknown("operator", name, OPERATORS)
+    _check_latency(config.latency)
     # the number of classes, not known yet, only decides where the error's box ends
     check_limits(config.limits, resolve(config.objectives, 10, config.boxes))
+
+
+def _check_latency(latency: LatencySettings) -> None:
+    """Refuse what cannot be timed together."""
+    if latency.runtime == "torch":
+        return
+    for name, value, only in (("dtype", latency.dtype, "float32"), ("device", latency.device or "cpu", "cpu")):
+        if value != only:
+            raise LemonadeError(
+                f"latency.{name}: {latency.runtime} is timed with {only} alone, got '{value}'. "
+                "Leave it out, or set latency.runtime to torch."
+            )
 
 
 class Assembly:
@@ -108,10 +123,12 @@ class Assembly:
         from lemonade.data import load_dataset
         from lemonade.data.cache import cache_folder
         from lemonade.evaluate.devices import resolve_device, worker_count
+        from lemonade.evaluate.measured import latency_device
         from lemonade.evaluate.workers import WorkerEvaluator
         from lemonade.training import ChildBudget
 
         self.device = resolve_device(config.device)
+        latency_device(config.latency, self.device)  # one that is not there is said at once
         self.workers = config.workers or worker_count(self.device)
         if evaluator is None:
             self._workers = WorkerEvaluator(self.workers, config.training.child_time)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import ge, gt, le, lt
 
-from lemonade.errors import LemonadeError
+from lemonade.errors import LemonadeError, no_objective
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -77,9 +76,7 @@ def _condition(part: Sequence[str], text: str, names: Sequence[str], option: str
     if left not in names and _number(left) is not None and _number(right) is None:
         left, compare, right = right, _TURNED[compare], left
     if left not in names:
-        near = difflib.get_close_matches(left, names, n=1, cutoff=0.5)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise LemonadeError(f"{option}: '{left}' is not an objective of this run.{hint} It has: {', '.join(names)}.")
+        raise no_objective(option, left, names)
     value = _number(right)
     if value is None:
         raise _unreadable(text, option, f"expected a number after '{left}{compare}', got '{right}'")

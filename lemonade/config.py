@@ -160,6 +160,21 @@ class TrainingSettings(Settings):
     bfloat16: bool | None = Field(None, description="train in bfloat16; default: where the processor is faster so")
 
 
+class LatencySettings(Settings):
+    """How ``latency_ms`` is measured: the median of timed forward passes, kept with each network."""
+
+    runtime: Literal["torch", "onnxruntime"] = Field(
+        "torch",
+        description="what runs the networks; onnxruntime: on the CPU, with about two seconds to export each",
+    )
+    device: str | None = Field(None, description="where; default: where the run trains")
+    batch: int = Field(1, ge=1, description="images a pass")
+    threads: int = Field(1, ge=1, description="on the CPU")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of weights and images")
+    warm_up: int = Field(10, ge=1, description="passes before those that count, at least")
+    repeats: int = Field(50, ge=10, description="passes that count, at least; more of both if over within 0.05 s")
+
+
 class Config(Settings):
     """Everything that decides a run's outcome; stored as `config.yaml` in the run folder."""
 
@@ -175,12 +190,14 @@ class Config(Settings):
     device: str = "auto"
     workers: int | None = Field(None, ge=1, description="children side by side; default: physical cores, 1 on a GPU")
     plugins: tuple[str, ...] = Field((), description="Python files that register objectives and the like")
+    tensorboard: bool = Field(False, description="write scalars for TensorBoard into the run folder")
     keep: Literal["front", "all"] = Field("front", description="whose weights are kept: the front's members', or all")
     budget: BudgetSettings = BudgetSettings()
     data: DataSettings = DataSettings()
     search: SearchSettings = SearchSettings()
     selection: SelectionSettings = SelectionSettings()
     training: TrainingSettings = TrainingSettings()
+    latency: LatencySettings = LatencySettings()
 
 
 # Names that a person types without their section: `lemonade.search(time="60s")` and `--time 60s` mean budget.time.
@@ -197,7 +214,7 @@ SHORT = {
 }
 
 
-SECTIONS = ("budget", "data", "search", "selection", "training")
+SECTIONS = ("budget", "data", "search", "selection", "training", "latency")
 
 
 def setting_names(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class LemonadeError(Exception):
@@ -23,3 +23,16 @@ def unknown(kind: str, name: str, known: Iterable[str], also: str = "") -> Lemon
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return LemonadeError(f"unknown {kind} '{name}'.{hint} Known: {', '.join([*names, *([also] if also else [])])}.")
+
+
+def no_objective(where: str, name: str, names: Sequence[str]) -> LemonadeError:
+    """An error for a name that members have no value of, with the nearest of those they have.
+
+    Args:
+        where: What the error begins with, for example ``"--where"``.
+        name: The name that was given.
+        names: Of the values that members have.
+    """
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return LemonadeError(f"{where}: '{name}' is not an objective of this run.{hint} It has: {', '.join(names)}.")

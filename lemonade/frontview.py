@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from lemonade.conditions import fulfilled, parse_conditions
+from lemonade.deciding import Choice, check_weights, choose_by_weights, high_tradeoff, parse_weights
 from lemonade.errors import LemonadeError
 from lemonade.front import Points, hypervolume, knee
 from lemonade.members import Member
@@ -101,6 +102,38 @@ class FrontView(Sequence[Member]):
             least = ", ".join(f"{name} {min(one.values[name] for one in self):,.6g}" for name in limits or {})
             raise LemonadeError(f"no member of the front has {wanted}. The least there is: {least}.")
         return min(kept, key=lambda member: vector(member.values, self.objectives[:1], self.smoothed))
+
+    def weighted(self, weights: Mapping[str, float] | str) -> Member:
+        """The member that spends its strengths as the weights say; see `lemonade.deciding.choose_by_weights`.
+
+        Args:
+            weights: By objective, or as the command line takes them: ``"error=0.7,params=0.3"``.
+
+        Raises:
+            LemonadeError: if the front is empty, or the weights are none.
+        """
+        return self.members[self.choice(weights, "weights").position]
+
+    def choice(self, weights: Mapping[str, float] | str, where: str) -> Choice:
+        """What `weighted` chooses, and by what; `where` is what an error begins with.
+
+        Raises:
+            LemonadeError: as `weighted`.
+        """
+        if not self.members:
+            raise LemonadeError("the front is empty: no child has been trained without failure yet.")
+        axes = {one.name: one.axis for one in self.objectives}
+        if isinstance(weights, str):
+            wanted = parse_weights(weights, list(axes), where)
+        else:
+            wanted = check_weights(weights, list(axes), where)
+        return choose_by_weights(self._points(self.smoothed), axes, wanted)
+
+    @cached_property
+    def tradeoffs(self) -> tuple[Member, ...]:
+        """Members that one leaves for a neighbour only at a loss; see `lemonade.deciding.high_tradeoff`."""
+        found = high_tradeoff(self._points(self.smoothed), [one.axis for one in self.objectives])
+        return tuple(self.members[position] for position in found)
 
     def to_json(self) -> dict[str, Any]:
         """Objectives, hypervolume and members with all their values, as one JSON object."""

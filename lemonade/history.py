@@ -58,7 +58,7 @@ class Candidates(Mapping[str, Candidate]):
     def _make(self, record: Mapping[str, Any]) -> Candidate:
         try:
             graph = load_graph(self._folder / "graphs" / f"{record['graph']}.json")
-            return Candidate.from_json(_known_fields(Candidate, record), graph)
+            return Candidate.from_json(known_fields(Candidate, record), graph)
         except GraphError as error:
             raise LemonadeError(f"{error}. Without it candidate {record['id']} cannot be read.") from None
         except (KeyError, TypeError, ValueError) as error:
@@ -101,7 +101,7 @@ class Run:
         config: All settings; the budget is that of the last resume.
         environment: What the run began on.
         facts: Of the data set: name, classes, train, validation and test (numbers of images), input_shape, mean, std,
-            split_hash, notes.
+            split_hash, notes, decoded.
         plugins: SHA-256 of plug-in files by path.
         objectives: Those in play, with the boxes of the run.
         candidates: By id, in order of id. A generation is here as a whole or not at all.
@@ -266,7 +266,7 @@ class Run:
                 records.update((record["id"], record) for record in line["candidates"])
                 reports[line["generation"]] = line
             elif kind == "evaluation":
-                evaluations[line["id"]] = Evaluation.from_json(_known_fields(Evaluation, line))
+                evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
             elif kind == "generation":
                 generations.append(_generation(line, reports.get(line["generation"], {})))
             elif kind == "resume":
@@ -302,11 +302,11 @@ def _generation(line: Line, report: Mapping[str, Any]) -> Generation:
         operators=report.get("operators", {}),
         front=tuple(line["front"]),
         hypervolume=float(line["hypervolume"]),
-        spent=Spent(**_known_fields(Spent, line["spent"])),
+        spent=Spent(**known_fields(Spent, line["spent"])),
     )
 
 
-def _known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that this version knows; a graph is stored apart."""
     names = {one.name for one in fields(kind)} - {"graph"}
     return {name: value for name, value in record.items() if name in names}

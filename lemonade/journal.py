@@ -32,6 +32,7 @@ from lemonade.errors import LemonadeError
 
 VERSION = 1
 NAME = "journal.jsonl"
+LOCK_TRIES, LOCK_WAIT = 4, 0.05  # seconds
 
 Line = dict[str, Any]
 
@@ -114,16 +115,51 @@ def read_journal(path: Path) -> list[Line]:
     Raises:
         LemonadeError: if the file cannot be read, is damaged before its last line, or was written by a newer lemonade.
     """
-    return _parse(path)[0]
+    return _parse(_read(path), path)[0]
 
 
 def repair_journal(path: Path) -> list[Line]:
     """All whole lines; a torn end is cut off, so that the next line starts where it should."""
-    lines, whole, size = _parse(path)
-    if whole < size:
+    data = _read(path)
+    lines, whole = _parse(data, path)
+    if whole < len(data):
         with writing(path):
             os.truncate(path, whole)
     return lines
+
+
+class Tail:
+    """Reads a journal that another process is writing: each `read` gives what has come since the last one.
+
+    Only the new part of the file is read, and nothing is ever written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Start at the beginning of the file."""
+        self.path = path
+        self._offset = 0
+        self._lines = 0
+
+    def read(self) -> list[Line]:
+        """The whole lines that have come; one that is not whole yet comes another time.
+
+        Raises:
+            LemonadeError: as `read_journal`, or if another journal lies in the place of the first.
+        """
+        try:
+            with self.path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size < self._offset:
+                    raise LemonadeError(
+                        f"{self.path}: is shorter than it was: another run lies in the place of this one."
+                    )
+                file.seek(self._offset)
+                data = file.read()
+        except OSError as error:
+            raise LemonadeError(f"{self.path}: cannot be read ({error.strerror or error}).") from None
+        lines, whole = _parse(data, self.path, self._lines)
+        self._offset += whole
+        self._lines += len(lines)
+        return lines
 
 
 def write_whole(path: Path, text: str, advice: str = "") -> None:
@@ -155,10 +191,7 @@ def lock_folder(folder: Path) -> int:
     with writing(path):
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            if sys.platform != "win32":  # there is no flock there, and two processes are not kept apart
-                import fcntl
-
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(lock)
             os.ftruncate(lock, 0)
             os.write(lock, f"{os.getpid()}\n".encode())
         except BlockingIOError:
@@ -171,16 +204,65 @@ def lock_folder(folder: Path) -> int:
     return lock
 
 
-def _parse(path: Path) -> tuple[list[Line], int, int]:
-    """The whole lines, how many bytes they take, and how many the file has."""
+def is_held(folder: Path) -> bool | None:
+    """Whether a process has a run folder (see `lock_folder`); None where the system cannot tell.
+
+    Nothing is written. The lock is asked for and given back at once, which whoever wants it waits for.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
     try:
-        data = path.read_bytes()
+        lock = os.open(folder / ".lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(lock)
+    return False
+
+
+def _take(lock: int) -> None:
+    """Take the lock of an open file; whoever only looks whether it is held has it for a moment.
+
+    Raises:
+        BlockingIOError: if another process keeps it.
+    """
+    if sys.platform == "win32":  # there is no flock there, and two processes are not kept apart
+        return
+    import fcntl
+
+    for left in reversed(range(LOCK_TRIES)):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(LOCK_WAIT)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise LemonadeError(f"{path}: cannot be read ({error.strerror or error}).") from None
+
+
+def _parse(data: bytes, path: Path, before: int = 0) -> tuple[list[Line], int]:
+    """The whole lines, and how many bytes they take; `before` is how many lines came before them."""
     lines: list[Line] = []
     start = 0
     while (end := data.find(b"\n", start)) >= 0:
-        number = len(lines) + 1
+        number = before + len(lines) + 1
         try:
             line = json.loads(data[start:end])
             if not isinstance(line, dict) or "type" not in line:
@@ -197,7 +279,7 @@ def _parse(path: Path) -> tuple[list[Line], int, int]:
             )
         lines.append(line)
         start = end + 1
-    return lines, start, len(data)
+    return lines, start
 
 
 def _plain(value: object) -> Any:

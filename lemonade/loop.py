@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lemonade.assembly import Assembly
 from lemonade.config import BudgetSettings
@@ -19,7 +20,7 @@ from lemonade.history import Run
 from lemonade.objectives import Kind, Objective
 from lemonade.store import RunStore
 from lemonade.tracker import EventKind, OnEvent, Tracker
-from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
+from lemonade.types import LATENCY, RUN_FAULT, Candidate, Evaluation, Job, Status
 from morphisms import flops
 
 POLL_SECONDS = 0.25
@@ -55,6 +56,7 @@ class Loop:
         self.running: dict[str, Candidate] = {}
         self.results: dict[str, Evaluation] = {}
         self.measured: dict[str, Evaluation] = {}  # what was timed of those in the queue, in place of their results
+        self.protocols: dict[str, dict[str, Any]] = {}  # how latencies were measured, by id
         self.failures = 0  # in a row, in this session
         self.stopping = False
 
@@ -174,9 +176,13 @@ class Loop:
                 self.tracker.values[parent.id],
                 {name for one in objectives for name in (one.name, one.smoothed)},
             )
-            return Evaluation(candidate.id, Status.OK, {name: known[name] for name in names & known.keys()})
+            values = {name: known[name] for name in names & known.keys()}
+            return Evaluation(candidate.id, Status.OK, values, payload=self.protocols.get(parent.id, {}))
         try:
-            values, payload = measure(candidate.graph, objectives, self.assembly.dataset, self.assembly.device)
+            assembly = self.assembly
+            values, payload = measure(
+                candidate.graph, objectives, assembly.dataset, assembly.device, assembly.config.latency
+            )
         except (Exception, SystemExit) as error:  # a plug-in's objective is the user's code
             return Evaluation(candidate.id, Status.FAILED, message=f"{type(error).__name__}: {error}")
         for name, limit in self.assembly.config.limits.items():
@@ -252,4 +258,6 @@ class Loop:
 
     def _count(self, candidate: Candidate, evaluation: Evaluation) -> None:
         self.results[candidate.id] = evaluation
-        self.tracker.evaluated(candidate, evaluation)
+        if LATENCY in evaluation.payload:
+            self.protocols[candidate.id] = {LATENCY: evaluation.payload[LATENCY]}
+        self.tracker.evaluated(candidate.generation, candidate.costs, evaluation)

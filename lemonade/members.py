@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lemonade.errors import LemonadeError
-from lemonade.types import Candidate, Evaluation
+from lemonade.types import LATENCY, Candidate, Evaluation
 from morphisms import GraphError, NetworkGraph, flops, load_weights, params
 
 if TYPE_CHECKING:
@@ -86,6 +86,26 @@ class Member:
         return known
 
     @property
+    def latency_protocol(self) -> str:
+        """How its latency was measured, in words; empty if it was not, or by an objective that does not say."""
+        from lemonade.numbers import count, measured, quantity
+
+        told = {"warm_up": 10, "passes": 50, **self.evaluation.payload.get(LATENCY, {})}  # an earlier version's numbers
+        if "median_ms" not in told:
+            return ""
+        parts = [
+            f"a batch of {told['batch']}",
+            *([quantity(told["threads"], "thread")] if told["device"] == "cpu" else []),
+            told.get("dtype", "float32"),
+            told.get("runtime", "torch"),
+            " ".join(str(told[key]) for key in ("device", "hardware") if key in told),
+        ]
+        return (
+            f"median of {count(told['passes'])} passes after {count(told['warm_up'])} to warm up, quartiles "
+            f"{measured('latency_ms', told['spread_ms'])} apart; {', '.join(parts)}"
+        )
+
+    @property
     def input(self) -> str:
         """What `module` takes and returns, in words."""
         channels, height, width = self.facts["input_shape"]
@@ -115,8 +135,11 @@ class Member:
         except GraphError as error:
             raise LemonadeError(f"{error}. Put the file back from a copy.") from None
 
-    def module(self) -> nn.Module:
+    def module(self, weights: Weights | None = None) -> nn.Module:
         """The trained network as a plain module in eval mode; see `input` for what it takes.
+
+        Args:
+            weights: In place of those that the search left.
 
         Raises:
             LemonadeError: naming the file, if the weights are missing, damaged or of another network.
@@ -125,9 +148,10 @@ class Member:
         from morphisms import build_module
 
         try:
-            network = build_module(self.graph, self.weights())
+            network = build_module(self.graph, self.weights() if weights is None else weights)
         except ValueError as error:
-            raise LemonadeError(f"{self.folder / str(self.evaluation.weights)}: {error}.") from None
+            where = self.folder / str(self.evaluation.weights) if weights is None else f"weights for {self.id}"
+            raise LemonadeError(f"{where}: {error}.") from None
         return Normalised(network, self.facts["mean"], self.facts["std"]).eval()
 
 

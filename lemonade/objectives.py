@@ -133,7 +133,7 @@ _BUILT_IN = (
         "ms",
         Kind.MEASURED,
         (1e-2, 1e3),
-        description="median time of a forward pass on the device of the run",
+        description="median time of a forward pass, of one image on the device of the run unless set otherwise",
     ),
     Objective(
         "activation_bytes",

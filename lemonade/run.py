@@ -12,6 +12,7 @@ from lemonade.evaluate import Evaluator
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.loop import Loop, Stop
+from lemonade.reporting.scalars import scalars_too
 from lemonade.store import RunStore
 from lemonade.tracker import OnEvent, loading
 
@@ -77,11 +78,14 @@ def run_search(
     if config.budget == BudgetSettings():
         config = config.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
     RunStore.check_free(folder)
-    with Assembly(config, evaluator, loading(on_event, config.budget)) as assembly:
+    with (
+        scalars_too(on_event, folder, config.tensorboard) as listener,
+        Assembly(config, evaluator, loading(listener, config.budget)) as assembly,
+    ):
         _check_examples(config.budget, assembly)
         assembly.search().ask()  # a limit that nothing meets is found out before there is a folder
         with RunStore.create(folder, config, assembly.facts.to_json()) as store:
-            Loop(store, assembly, config.budget, on_event, stop or Stop()).go(None)
+            Loop(store, assembly, config.budget, listener, stop or Stop()).go(None)
     return Run.load(folder)
 
 
@@ -91,6 +95,7 @@ def resume_search(
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
     evaluator: Evaluator | None = None,
+    tensorboard: bool | None = None,
 ) -> Run:
     """Go on with a run; a finished one is returned as it is unless a new budget lets it go further.
 
@@ -100,6 +105,7 @@ def resume_search(
         on_event: Called with each `Progress`.
         stop: Lets a person stop it.
         evaluator: In place of worker processes, for tests.
+        tensorboard: Whether to write scalars this time; None does as the run's settings say.
 
     Raises:
         LemonadeError: if the folder is no run, is in use, or its data or plug-ins have changed.
@@ -107,12 +113,13 @@ def resume_search(
     before = Run.load(folder)
     if before.finished and budget is None:
         return before
-    with RunStore.open(folder) as store:
+    wanted = before.config.tensorboard if tensorboard is None else tensorboard
+    with scalars_too(on_event, folder, wanted) as listener, RunStore.open(folder) as store:
         earlier = store.run  # read under the lock: nobody has gone on in the meantime
         budget = budget or earlier.budget
-        with Assembly.again(earlier, evaluator, loading(on_event, budget)) as assembly:
+        with Assembly.again(earlier, evaluator, loading(listener, budget)) as assembly:
             store.resume(budget)
-            Loop(store, assembly, budget, on_event, stop or Stop()).go(earlier)
+            Loop(store, assembly, budget, listener, stop or Stop()).go(earlier)
     return Run.load(folder)
 
 

@@ -33,7 +33,7 @@ from morphisms import graph_to_json
 
 __all__ = ["RunStore", "environment"]
 
-_OURS = {".lock", ".work", NAME, "config.yaml", "environment.json", "front.csv", "graphs", "weights"}
+_OURS = {".lock", ".work", NAME, "config.yaml", "environment.json", "front.csv", "graphs", "tensorboard", "weights"}
 _WEIGHTS, _PARTIAL = ".safetensors", ".partial"
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from lemonade.config import BudgetSettings
 from lemonade.front import hypervolume
 from lemonade.objectives import Kind, Objective
-from lemonade.types import Candidate, Evaluation, Progress, Spent, Standing, Status
+from lemonade.types import Evaluation, Progress, Spent, Standing, Status
 
 OnEvent = Callable[[Progress], None]
 EventKind = Literal["start", "evaluated", "generation", "stopping", "end"]
@@ -30,7 +30,7 @@ class Tracker:
     Args:
         objectives: The run's; hypervolume is taken over all of them.
         smoothed: Whether the smoothed error decides which member is best.
-        budget: The run's, passed on with every event.
+        budget: The run's, passed on with every event; may be changed.
         listener: Called with each event; None for nobody.
     """
 
@@ -39,7 +39,7 @@ class Tracker:
     ) -> None:
         self._objectives = objectives
         self._smoothed = smoothed
-        self._budget = budget
+        self.budget = budget
         self._listener = listener
         self.values: dict[str, Mapping[str, float]] = {}  # of all that were evaluated without failure, by id
         self._front: tuple[str, ...] = ()
@@ -53,27 +53,28 @@ class Tracker:
         self.evaluations = 0
         self.examples = 0
 
-    def evaluated(self, candidate: Candidate, evaluation: Evaluation) -> None:
-        """Count one evaluation; a network rejected untrained is none."""
+    def evaluated(self, generation: int, costs: Mapping[str, float], evaluation: Evaluation) -> None:
+        """Count one evaluation, of a candidate of that generation and those costs; one rejected untrained is none."""
         if evaluation.status is Status.REJECTED:
             return
         self.evaluations += 1
         self.examples += evaluation.examples
-        self.generation = candidate.generation
+        self.generation = generation
         if evaluation.status is Status.OK:
             self.trained += 1
-            self.values[candidate.id] = {**candidate.costs, **evaluation.values}
+            self.values[evaluation.id] = {**costs, **evaluation.values}
         elif evaluation.status is Status.STOPPED:
             self.stopped += 1
         else:
             self.failed += 1
 
-    def generation_ended(self, front: Sequence[str], proposed: int) -> float:
-        """Take note of the front after a generation; returns its hypervolume, from plain errors."""
+    def generation_ended(self, front: Sequence[str], proposed: int, volume: float | None = None) -> float:
+        """Take note of the front after a generation; returns its hypervolume, from plain errors, if not given."""
         self._front = tuple(front)
         self.proposed += proposed
-        points = [[self.values[name][one.name] for one in self._objectives] for name in front]
-        volume = hypervolume(points, [one.axis for one in self._objectives])
+        if volume is None:
+            points = [[self.values[name][one.name] for one in self._objectives] for name in front]
+            volume = hypervolume(points, [one.axis for one in self._objectives])
         self._change, self._hypervolume = volume - self._hypervolume, volume
         return volume
 
@@ -91,12 +92,15 @@ class Tracker:
                 failed=self.failed,
                 proposed=self.proposed,
                 spent=self.spent(seconds),
-                budget=self._budget,
+                budget=self.budget,
                 front_size=len(self._front),
                 hypervolume=self._hypervolume,
                 hypervolume_change=self._change,
                 best=self._least("error_smoothed" if self._smoothed else "error"),
                 smallest=self._least(resource),
+                least={one.name: min(self.values[name][one.name] for name in self._front) for one in self._objectives}
+                if self._front
+                else {},
                 message=message,
             )
         )

@@ -16,6 +16,8 @@ from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
 RESTARTED = "restarted"
 """Key of an evaluation's payload: whether what a child inherited was lost, and it was trained from fresh weights."""
+LATENCY = "latency"
+"""Key of an evaluation's payload: how its latency was measured, see `lemonade.evaluate.measured.Latency`."""
 EARLY_LOSS = "early loss"
 """Key of an evaluation's payload: the training loss at which a child was stopped."""
 RUN_FAULT = "run fault"
@@ -271,6 +273,7 @@ class Progress:
         hypervolume: Share of the box, 0 to 1; `hypervolume_change` is since the last generation.
         best: Member with the least error; None while there is none.
         smallest: Member with the least of the first resource objective.
+        least: The least value of each objective on the front; empty while there is none.
         message: A sentence for a person; empty mostly.
     """
 
@@ -287,4 +290,5 @@ class Progress:
     hypervolume_change: float
     best: Standing | None = None
     smallest: Standing | None = None
+    least: Mapping[str, float] = field(default_factory=dict)
     message: str = ""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from synthetic import write_run
 
 from lemonade.cli import main
 from lemonade.history import Run
+from lemonade.reporting.network import how
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,10 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder):
     return Run.load(folder)
+
+
+def members(run):
+    return [run.member(name) for name in run.evaluations]
 
 
 @pytest.fixture
@@ -84,6 +90,31 @@ class TestFront:
         (knee,) = document("front", "run", "--knee")["members"]
         assert knee["id"] == run.front.knee.id
 
+    def test_weights_choose_one_member_and_say_why(self, lemonade, document, run):
+        found = document("front", "run", "--weights", "error=0.7,params=0.3")
+        assert [member["id"] for member in found["members"]] == [run.front.weighted({"error": 7, "params": 3}).id]
+        assert found["weights"]["wanted"] == pytest.approx({"error": 0.7, "params": 0.3})
+        assert sum(found["weights"]["found"].values()) == pytest.approx(1)
+        code, out, err = lemonade("front", "run", "--weights", "error=0.7,params=0.3")
+        assert (code, err) == (0, "")
+        assert "Weights error 70 %, params 30 %: how a member's lead over the worst should be divided" in out
+        assert f"{found['members'][0]['id']} has error" in out
+        assert "Without a weight, and so not looked at: flops." in out
+
+    def test_weights_choose_among_those_that_fulfil_the_conditions(self, lemonade, document, run):
+        (one,) = document("front", "run", "--where", "params<5000", "--weights", "error=1")["members"]
+        (best,) = document("front", "run", "--best", "params<5000")["members"]
+        assert one["id"] == best["id"]
+        smallest = run.front[0]
+        _, out, _ = lemonade("front", "run", "--where", f"params<={smallest.values['params']}", "--weights", "error=1")
+        assert f"decide nothing: {smallest.id} is the only member." in out
+
+    def test_tradeoff_lists_those_that_stand_out(self, document, lemonade, run):
+        found = document("front", "run", "--tradeoff")["members"]
+        assert [member["id"] for member in found] == [member.id for member in run.front.tradeoffs]
+        assert 0 < len(found) < len(run.front)
+        assert "High trade-off: going from such a member" in lemonade("front", "run", "--tradeoff")[1]
+
     def test_csv_is_written_beside_the_rest(self, lemonade, run, tmp_path):
         path = tmp_path / "front.csv"
         code, out, _ = lemonade("front", "run", "--csv", path, "--where", "params<5000")
@@ -116,7 +147,7 @@ class TestStatus:
 
     def test_json(self, document, run):
         found = document("status", "run")
-        assert found["finished"] is True
+        assert (found["state"], found["finished"]) == ("finished", True)
         assert found["spent"]["evaluations"] == len(run.evaluations)
         assert sum(found["evaluations"].values()) == len(run.evaluations)
         assert found["front"] == {
@@ -126,7 +157,7 @@ class TestStatus:
         }
 
     @pytest.mark.parametrize(
-        ("end", "said"), [("interrupted", "stopped early; it can go on"), ("", "running, or stopped")]
+        ("end", "said"), [("interrupted", "stopped early; it can go on"), ("", "stopped by force; it can go on")]
     )
     def test_a_run_that_can_go_on_says_how(self, lemonade, tmp_path, end, said):
         other = write_run(tmp_path / "other", count=1, end=end)
@@ -164,11 +195,32 @@ class TestOneNetwork:
         member = max(run.front.members, key=lambda one: one.generation)
         code, out, err = lemonade("lineage", "run", member.id)
         assert (code, err) == (0, "")
-        assert "inherited" in out
         found = document("lineage", "run", member.id)
+        youngest, *ancestors = found["lineage"]
+        examples, seconds = (sum(one[key] for one in ancestors) for key in ("examples", "seconds"))
+        assert (youngest["examples_inherited"], youngest["seconds_inherited"]) == (examples, pytest.approx(seconds))
+        share = 100 * examples / (examples + youngest["examples"])
+        told = " ".join(out.split())
+        assert f"Inherited, and so saved: {examples:,} examples and" in told
+        assert f"in its ancestors, {share:.0f} % of the {examples + youngest['examples']:,} examples" in told
+        before = youngest["stages"]["inherited"]["error"]
+        assert f"Before any training of its own its error was {before:.3f}; guessing has 0.900." in told
+        assert re.search(r"error +error +error", out)
+        assert re.search(r"before +distilled +trained", out)
         assert [step["id"] for step in found["lineage"]] == [one.id for one in run.lineage(member.id)]
         assert found["lineage"][-1]["examples_inherited"] == 0
         assert found["lineage"][0]["stages"]["trained"]["images"] == 287
+
+    def test_a_start_network_inherited_nothing(self, lemonade):
+        _, out, _ = lemonade("lineage", "run", "c0001")
+        assert "from fresh weights: nothing was inherited, and nothing saved." in " ".join(out.split())
+
+    def test_each_operator_says_whether_it_kept_the_function(self, run):
+        both = [{"exact", "approximate"} <= set(re.findall(r"\((\w+)\)", how(one))) for one in members(run)]
+        assert any(both)
+        for one in members(run):
+            marks = re.findall(r"\((exact|approximate)\)", how(one))
+            assert len(marks) in (0, 1, len(one.operators))
 
 
 class TestErrors:
@@ -188,6 +240,12 @@ class TestErrors:
                 "--where 'params<1': no member fulfils it. The front has params from",
             ),
             (["front", "run", "--best", "error<0"], "--best 'error<0': no member fulfils it. The front has error from"),
+            (
+                ["front", "run", "--weights", "parms=1"],
+                "--weights: 'parms' is not an objective of this run. Did you mean",
+            ),
+            (["front", "run", "--weights", "error=1", "--knee"], "--knee and --weights each pick from the front."),
+            (["front", "run", "--where", "params<100", "--tradeoff"], "--tradeoff: none of 1 member stands out"),
             (["front", "run", "--csv", "no/such/folder.csv"], "no/such/folder.csv: cannot be written"),
         ],
     )
@@ -225,7 +283,20 @@ class TestErrors:
         assert "Traceback" in lemonade("front", "run")[2]
 
 
-VERBS = ("search", "resume", "status", "front", "show", "lineage", "report", "serve", "doctor")
+VERBS = (
+    "search",
+    "resume",
+    "status",
+    "front",
+    "show",
+    "lineage",
+    "report",
+    "serve",
+    "retrain",
+    "export",
+    "predict",
+    "doctor",
+)
 
 
 class TestHelp:
@@ -234,9 +305,7 @@ class TestHelp:
         for verb in VERBS:
             assert f" {verb} " in out
 
-    @pytest.mark.parametrize(
-        "verb", ["search", "resume", "status", "front", "show", "lineage", "report", "serve", "doctor"]
-    )
+    @pytest.mark.parametrize("verb", VERBS)
     def test_each_explains_itself_in_the_words_of_the_project(self, lemonade, verb):
         code, out, _ = lemonade(verb, "--help")
         assert code == 0
@@ -252,7 +321,7 @@ def test_reading_a_run_does_not_wait_for_torch(folder):
     code = (
         "import sys\n"
         "from lemonade.cli import main\n"
-        "for words in (['status'], ['front'], ['lineage', 'c0005'], ['show', 'c0005']):\n"
+        "for words in (['status'], ['status', '--watch'], ['front'], ['lineage', 'c0005'], ['show', 'c0005']):\n"
         "    try: main([words[0], sys.argv[1], *words[1:]])\n"
         "    except SystemExit as end: assert not end.code, words\n"
         "assert not {'torch', 'matplotlib', 'scipy'} & sys.modules.keys(), 'slow imports'\n"

@@ -20,7 +20,6 @@ from lemonade.errors import LemonadeError
 from lemonade.evaluate.child import Bench, evaluate_child
 from lemonade.evaluate.devices import resolve_device, worker_count
 from lemonade.evaluate.inline import InlineEvaluator
-from lemonade.evaluate.measured import measure_latency
 from lemonade.evaluate.workers import WorkerEvaluator
 from lemonade.objectives import Kind, Objective, resolve
 from lemonade.spaces.network import chain
@@ -329,9 +328,3 @@ class TestDevices:
     def test_one_child_a_core(self):
         assert 1 <= worker_count(CPU) <= (os.cpu_count() or 1)
         assert worker_count(torch.device("cuda")) == 1
-
-
-def test_latency_grows_with_the_network():
-    small, large = (measure_latency(chain((1, 32, 32), 10, width, 3), "cpu") for width in (2, 64))
-    assert 0 < small.median_ms < large.median_ms
-    assert (small.device, small.batch, small.threads) == ("cpu", 1, 1)

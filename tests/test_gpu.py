@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import lemonade
-from lemonade.config import DataSettings
+from lemonade.config import DataSettings, LatencySettings
 from lemonade.data import load_dataset
 from lemonade.evaluate.child import Bench, evaluate_child
 from lemonade.evaluate.measured import measure_latency
@@ -52,5 +52,10 @@ def test_a_search_on_the_gpu_ends_with_a_front(tmp_path):
     assert {one.device for one in run.evaluations.values()} == {"cuda"}
 
 
-def test_latency_is_timed_by_events():
-    assert 0 < measure_latency(GRAPH, "cuda").median_ms < 100
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_latency_is_timed_by_events(dtype):
+    found = measure_latency(GRAPH, "cuda", LatencySettings(batch=4, dtype=dtype))
+    assert 0 < found.median_ms < 100
+    assert (found.device, found.dtype, found.batch) == ("cuda", dtype, 4)
+    assert found.hardware == torch.cuda.get_device_name()
+    assert measure_latency(GRAPH, "cuda", LatencySettings(device="cpu")).device == "cpu"

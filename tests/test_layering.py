@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PUBLIC_FUNCTIONS = {"search", "compare", "report", "export"}
 READERS = ("reporting", "exporting", "comparing", "bench")
-GROUND = {"types", "errors", "config", "plugins", ""}
-"""What every room may import: frozen values, settings, and how plug-ins are found."""
+GROUND = {"types", "errors", "config", "plugins", "environment", "onnx_program", ""}
+"""What every room may import: frozen values, settings, and modules that import nothing of lemonade but such."""
 # room of lemonade -> rooms of lemonade it may import, besides itself and the ground
 ALLOWED = {
     "types": set(),

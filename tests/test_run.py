@@ -108,7 +108,7 @@ class TestOutcome:
         assert run.front[0].evaluation.payload["latency"]["batch"] == 1
 
     def test_a_generation_rejected_whole_is_no_reason_to_end(self, tmp_path, monkeypatch):
-        def slow_children(graph, objectives, dataset, device):
+        def slow_children(graph, objectives, dataset, device, settings):
             return {"latency_ms": 1.0 if graph.nodes[0].name == "conv1" and len(graph) in (14, 15) else 9.0}, {}
 
         monkeypatch.setattr("lemonade.evaluate.measured.measure", slow_children)
@@ -121,7 +121,7 @@ class TestOutcome:
         assert any(set(one) == {Status.REJECTED} for one in statuses)
 
     def test_an_objective_of_ones_own_that_fails_is_a_failed_child(self, tmp_path, monkeypatch):
-        def broken(graph, objectives, dataset, device):
+        def broken(graph, objectives, dataset, device, settings):
             raise ZeroDivisionError("in the plug-in")
 
         monkeypatch.setattr("lemonade.evaluate.measured.measure", broken)
@@ -150,6 +150,7 @@ class TestOutcome:
         ]
         assert pairs
         assert all(own == parents for own, parents in pairs)
+        assert all(one.payload["latency"]["passes"] >= 50 for one in run.evaluations.values())
 
     def test_events_tell_the_story(self, tmp_path):
         events = []

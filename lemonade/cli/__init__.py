@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lemonade import __version__
-from lemonade.cli import doctor, export, front, lineage, report, resume, retrain, search, serve, show, status
+from lemonade.cli import doctor, export, front, lineage, predict, report, resume, retrain, search, serve, show, status
 from lemonade.errors import LemonadeError
 from lemonade.reporting.screen import allow_any_encoding
 
@@ -50,6 +50,7 @@ for panel, name, verb in (
     (READING, "serve", serve.serve),
     (USING, "retrain", retrain.retrain),
     (USING, "export", export.export),
+    (USING, "predict", predict.predict),
     (CHECKING, "doctor", doctor.doctor),
 ):
     app.command(name, rich_help_panel=panel, help=_flowing(verb.__doc__ or ""))(verb)

@@ -30,14 +30,6 @@ PushDir = Annotated[
     Path | None,
     typer.Option("--push-dir", metavar="DIR", help="Lay the files out in this folder as a model hub expects them."),
 ]
-Weights = Annotated[
-    str,
-    typer.Option(
-        "--weights",
-        metavar="KIND",
-        help="search: as the search left them; retrained: the best of `lemonade retrain`; auto: retrained, if any.",
-    ),
-]
 Licence = Annotated[str, typer.Option("--licence", metavar="NAME", help="Licence for the cards, such as apache-2.0.")]
 
 
@@ -46,7 +38,7 @@ def export(
     models: options.Models = "front",
     to: To = "safetensors,pt2,onnx,python",
     push_dir: PushDir = None,
-    weights: Weights = "auto",
+    weights: options.WeightsKind = "auto",
     licence: Licence = "unknown",
     as_json: options.AsJson = False,
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.reporting import network, reading, screen, tables
 
@@ -13,18 +12,19 @@ def lineage(run: options.RunFolder, model: options.ModelId, as_json: options.AsJ
     """Tell how a network came about: each ancestor, what was done to it, the error before and after, and the cost.
 
     Right after an exact operator a child computes what its parent did; after an approximate one it has lost something,
-    which distillation and training bring back.
+    which distillation and training bring back. Examples and seconds of its ancestors, whose weights it started from,
+    are what inheritance saved.
     """
     from lemonade.history import Run
 
     loaded = Run.load(run)
     member = loaded.member(model)
     chain = list(loaded.lineage(member.id))
-    inherited = network.inherited_examples(chain)
     if as_json:
+        given = zip(chain, network.inherited_examples(chain), network.inherited_seconds(chain), strict=True)
         steps = [
-            {**network.record(ancestor), "examples_inherited": before}
-            for ancestor, before in zip(chain, inherited, strict=True)
+            {**network.record(ancestor), "examples_inherited": examples, "seconds_inherited": seconds}
+            for ancestor, examples, seconds in given
         ]
         common.print_json({"id": member.id, "lineage": steps})
         return
@@ -32,14 +32,8 @@ def lineage(run: options.RunFolder, model: options.ModelId, as_json: options.AsJ
     console.print(Text(tables.best_sentence(loaded, member)))
     resource = next(iter(reading.resource_names(loaded)), None)
     console.print(network.lineage_table(chain, resource, console.width))
-    own, before = member.evaluation.examples, inherited[0]
-    console.print(
-        Text(
-            f"{member.id} itself was trained on {numbers.count(own)} examples; its ancestors had seen"
-            f" {numbers.count(before)} whose effect it inherited.",
-            style="quiet",
-        )
-    )
+    chance = 1 - 1 / len(loaded.facts["classes"])
+    console.print(tables.paragraph(network.inheritance_sentences(chain, chance)))
     common.print_next(
         console, [(("show", shown, member.id), "what this network looks like"), (("front", shown), "all members")]
     )

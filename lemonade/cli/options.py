@@ -30,10 +30,20 @@ Switch = bool | None
 
 ConfigFile = Annotated[Path | None, _argument("CONFIG", "YAML file of settings; options override it.")]
 RunFolder = Annotated[Path, _argument("RUN", "Folder of the run, such as runs/demo.")]
-ModelId = Annotated[str, _argument("MODEL", "Id of a candidate, such as c0131; a unique beginning is enough.")]
+ModelId = Annotated[
+    str, _argument("MODEL", "Id of a candidate, such as c0131 (a unique beginning is enough), best or knee.")
+]
 Models = Annotated[
     str,
     typer.Option("--models", metavar="A,B,..", help="front, knee, best, or ids with commas between."),
+]
+WeightsKind = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        metavar="KIND",
+        help="search: as the search left them; retrained: the best of `lemonade retrain`; auto: retrained, if any.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar=" ", help="Print one JSON document instead of text.")]
 
@@ -96,6 +106,15 @@ SkipUnreadable = Annotated[
 ]
 
 Out = Annotated[Path | None, _option(_OUTPUT, "--out", "RUN", "Folder for the run \\[default: runs/DATASET-METHOD-N].")]
+TensorBoard = Annotated[
+    Switch,
+    _option(
+        _OUTPUT,
+        "--tensorboard/--no-tensorboard",
+        None,
+        "Write scalars for TensorBoard to RUN/tensorboard \\[default: no].",
+    ),
+]
 DryRun = Annotated[bool, _option(_OUTPUT, "--dry-run", None, "Say what would be run, and stop.")]
 Quiet = Annotated[bool, _option(_OUTPUT, "--quiet -q", None, "Print nothing but errors.")]
 Verbose = Annotated[bool, _option(_OUTPUT, "--verbose", None, "Show the traceback of an unexpected failure.")]

@@ -13,6 +13,7 @@ def resume(
     evaluations: options.Evaluations = None,
     examples: options.Examples = None,
     time: options.Time = None,
+    tensorboard: options.TensorBoard = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -22,4 +23,4 @@ def resume(
     """
     settings = {"evaluations": evaluations, "examples": examples, "time": time}
     budget: BudgetSettings | None = make_config(settings=settings).budget if any(settings.values()) else None
-    raise typer.Exit(running.go_on(run, budget, quiet))
+    raise typer.Exit(running.go_on(run, budget, quiet, tensorboard))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.reporting import screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener
+from lemonade.reporting.scalars import FOLDER as SCALARS
 from lemonade.run import resume_search, run_search
 from lemonade.types import Progress
 
@@ -43,7 +45,7 @@ def start(config: Config, folder: Path, quiet: bool) -> int:
     return _carry_out(console, folder, lambda on_event, stop: run_search(config, folder, on_event, stop), quiet)
 
 
-def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool) -> int:
+def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool, tensorboard: bool | None = None) -> int:
     """Resume a run and return the exit code."""
     console = screen.console()
     shown = common.short_path(folder)
@@ -62,7 +64,10 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool) -> int:
         console.print(Text(f"lemonade {__version__} · resuming {shown} · {before.config.dataset}"))
         console.print(Text(f"Budget in all: {budget_text(budget or before.config.budget)}"))
 
-    return _carry_out(console, folder, lambda on_event, stop: resume_search(folder, budget, on_event, stop), quiet)
+    def work(on_event: Callable[[Progress], None], stop: Stop) -> Run:
+        return resume_search(folder, budget, on_event, stop, tensorboard=tensorboard)
+
+    return _carry_out(console, folder, work, quiet)
 
 
 def _check_new_totals(budget: BudgetSettings, before: Run) -> None:
@@ -157,9 +162,11 @@ def _conclude(console: Console, run: Run, shown: Path, written: list[str]) -> No
         if hidden > 0:
             console.print(Text(f"  ... {hidden} more: {common.command('front', shown)}", style="quiet"))
         console.print(tables.paragraph(tables.front_notes(run, members, run.front.knee)))
-    files = [*written, *([name for name in ("front.csv",) if (run.folder / name).is_file()])]
+    files = [*written, *([name for name in ("front.csv", SCALARS) if (run.folder / name).exists()])]
     if files:
         console.print(Text(f"Written in {shown}: {', '.join(files)}"))
+    if SCALARS in files:
+        console.print(Text(f"Its course: tensorboard --logdir {shlex.quote(str(shown / SCALARS))}"), soft_wrap=True)
     if not run.finished:
         console.print(Text("Stopped before the budget was used up; everything so far is saved."))
     _suggest(console, run, shown)

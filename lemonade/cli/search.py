@@ -36,6 +36,7 @@ def search(
     flip: options.Flip = None,
     skip_unreadable: options.SkipUnreadable = False,
     out: options.Out = None,
+    tensorboard: options.TensorBoard = None,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -64,6 +65,7 @@ def search(
         "image_size": image_size,
         "flip": flip,
         "skip_unreadable": skip_unreadable or None,
+        "tensorboard": tensorboard,
     }
     checked = make_config(config, settings)
     # the run's own checks come later, with torch; a folder that is taken is said at once

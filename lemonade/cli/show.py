@@ -65,7 +65,9 @@ def _print_summary(console: Console, run: Run, member: Member) -> None:
     others = [name for name in run.objective_names if name not in (*errors, "params", "flops", "activation_bytes")]
     for name in others:
         if name in member.values:
-            console.print(Text(f"{name} {numbers.measured(name, member.values[name])}"))
+            protocol = member.latency_protocol if name == "latency_ms" else ""
+            value = numbers.measured(name, member.values[name])
+            console.print(Text(f"{name} {value}{f', {protocol}' if protocol else ''}"))
     evaluation = member.evaluation
     if evaluation.status.value != "ok":
         reason = f": {evaluation.message}" if evaluation.message else ""

@@ -3,40 +3,85 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lemonade import numbers
-from lemonade.cli import common, options
+from lemonade.cli import common, options, watching
 from lemonade.cli.running import budget_text
-from lemonade.reporting import reading, screen, tables
+from lemonade.errors import LemonadeError
+from lemonade.journal import is_held
+from lemonade.reporting import screen, tables
 from lemonade.types import Status
+from lemonade.watching import State
 
 if TYPE_CHECKING:
     from lemonade.history import Run
 
 
-def status(run: options.RunFolder, as_json: options.AsJson = False) -> None:
-    """Say how far a run is: what it has used, how its children ended, and its front in one line."""
+WatchIt = Annotated[bool, typer.Option("--watch", metavar=" ", help="Follow a running search until it ends.")]
+Every = Annotated[
+    str | None,
+    typer.Option(
+        "--every", metavar="TIME", help=f"How often --watch looks \\[default: {watching.EVERY}].", show_default=False
+    ),
+]
+WORDS = {
+    State.RUNNING: "running",
+    State.FINISHED: "finished",
+    State.INTERRUPTED: "stopped early; it can go on",
+    State.KILLED: "stopped by force; it can go on",
+    State.UNKNOWN: "running, or stopped by force; then it can go on",
+}
+
+
+def status(
+    run: options.RunFolder, watch: WatchIt = False, every: Every = None, as_json: options.AsJson = False
+) -> None:
+    """Say how far a run is: what it has used, how its children ended, and its front in one line.
+
+    With --watch it is shown as the search itself shows it, from any other terminal, until it ends; the run is not
+    touched. In a file that is one line a generation, and with --json one document a line after each change.
+    """
     from lemonade.history import Run
 
-    loaded = Run.load(run)
-    if as_json:
-        common.print_json(_document(loaded))
+    if every is not None and not watch:
+        raise LemonadeError("--every says how often --watch looks. Give --watch as well.")
+    seconds = watching.seconds_of(every or watching.EVERY)
+    if watch and as_json:
+        watching.watch_json(run, seconds)
         return
     console, shown = screen.console(), common.short_path(run)
+    if watch and not watching.watch(run, seconds):
+        console.print(Text("No longer watching; the run goes on."))
+        return
+    loaded = Run.load(run)
+    standing = State.of(loaded.ended, is_held(run))
+    if as_json:
+        common.print_json(_document(loaded, standing))
+        return
+    _print(console, loaded, shown, standing)
+
+
+def _print(console: Console, run: Run, shown: Path, standing: State) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="quiet", no_wrap=True)
     grid.add_column()
-    for name, value in _rows(loaded):
+    for name, value in _rows(run):
         grid.add_row(name, Text(value))
-    console.print(Text(f"{shown}: {reading.state(loaded)}"))
+    console.print(Text(f"{shown}: {WORDS[standing]}"))
     console.print(grid)
-    first = ("front", shown), "its members"
-    second = (("resume", shown), "go on") if not loaded.finished else None
-    common.print_next(console, [first, *([second] if second else [])])
+    steps: list[tuple[tuple[str | Path, ...], str]] = [(("front", shown), "its members")]
+    if standing is State.RUNNING:
+        steps.append((("status", shown, "--watch"), "follow it"))
+    elif standing is not State.FINISHED:
+        steps.append((("resume", shown), "go on"))
+    common.print_next(console, steps)
 
 
 def ended(run: Run) -> dict[str, int]:
@@ -77,10 +122,11 @@ def _rows(run: Run) -> list[tuple[str, str]]:
     return rows
 
 
-def _document(run: Run) -> dict[str, Any]:
+def _document(run: Run, standing: State) -> dict[str, Any]:
     front, spent = run.front, run.spent
     return {
         "run": str(common.short_path(run.folder)),
+        "state": standing.value,
         "finished": run.finished,
         "dataset": run.config.dataset,
         "method": run.config.method,

@@ -41,6 +41,7 @@ class Arrays:
         validation: A validation split of the source's own.
         test_images: How many test images the source keeps apart; None if they are to be drawn from `split`.
         notes: What was done to the images.
+        decoded: See `Dataset.decoded`.
     """
 
     split: Split
@@ -49,6 +50,7 @@ class Arrays:
     validation: Split | None = None
     test_images: int | None = None
     notes: tuple[str, ...] = ()
+    decoded: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,15 +163,23 @@ def resize(images: Tensor, settings: DataSettings) -> tuple[Tensor, str]:
     side = settings.image_size or min(height, width, LARGEST_DEFAULT_SIDE)
     if height == width == side:
         return images, ""
-    scale = side / min(height, width)
-    inner = (max(side, round(height * scale)), max(side, round(width * scale)))
-    top, left = (inner[0] - side) // 2, (inner[1] - side) // 2
+    return cover(images, side, side), f"images resized from {height}x{width} to {side}x{side}"
+
+
+def cover(images: Tensor, height: int, width: int) -> Tensor:
+    """Images resized until they just cover a size, and their centre cut out; uint8, (N, C, H, W) both."""
+    given = images.shape[2:]
+    if tuple(given) == (height, width):
+        return images
+    scale = max(height / given[0], width / given[1])
+    inner = (max(height, round(given[0] * scale)), max(width, round(given[1] * scale)))
+    top, left = (inner[0] - height) // 2, (inner[1] - width) // 2
     parts = []
     for part in torch.split(images, 1024):  # floats take four times the memory
         floats = F.interpolate(part.float(), size=inner, mode="bilinear", antialias=True, align_corners=False)
-        cut = floats[:, :, top : top + side, left : left + side]
+        cut = floats[:, :, top : top + height, left : left + width]
         parts.append(cut.round_().clamp_(0, 255).to(torch.uint8))
-    return torch.cat(parts), f"images resized from {height}x{width} to {side}x{side}"
+    return torch.cat(parts)
 
 
 def _split(name: str, arrays: Arrays, settings: DataSettings) -> Dataset:
@@ -205,6 +215,7 @@ def _split(name: str, arrays: Arrays, settings: DataSettings) -> Dataset:
         split_hash=hash_splits(names),
         notes=tuple([*notes, note] if note else notes),
         split_seed=settings.split_seed,
+        decoded=arrays.decoded,
     )
 
 

@@ -59,6 +59,7 @@ class Dataset:
             keeps in an array of its own stay shut and do not count.
         notes: Sentences for the person about what was done to the images.
         split_seed: What the splits were drawn with.
+        decoded: Whether the images were files, brought to size by `lemonade.data.decode`; else they came as arrays.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Dataset:
     split_hash: str
     notes: tuple[str, ...] = ()
     split_seed: int = 0
+    decoded: bool = False
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

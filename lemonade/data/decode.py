@@ -7,6 +7,7 @@ import statistics
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -65,7 +66,34 @@ def decode(
         uint8 (M, channels, side, side) of those that could be read, in order; and why the others could not, by
         position.
     """
-    pixels = np.empty((count, channels or 3, side, side), dtype=np.uint8)
+    prepare = partial(to_array, side=side, grey=channels == 1)
+    pixels, colourful, failures = decode_with(prepare, open_image, count, (channels or 3, side, side), progress)
+    if channels is None and not colourful.any():
+        pixels = np.ascontiguousarray(pixels[:, :1])
+    return pixels, failures
+
+
+def decode_with(
+    prepare: Callable[[Image.Image], Array],
+    open_image: Opener,
+    count: int,
+    shape: tuple[int, int, int],
+    progress: Progress | None = None,
+) -> tuple[Array, Array, dict[int, str]]:
+    """Decode images by a function of one's own.
+
+    Args:
+        prepare: Gives uint8 (1 or 3, H, W); called from several threads.
+        open_image: As in `decode`.
+        count: Number of images.
+        shape: Channels, height and width wanted; one channel spreads over three.
+        progress: As in `decode`.
+
+    Returns:
+        uint8 (M, channels, H, W) of those that could be read, in order; bool (count,) whether each has colours; and why
+        the others could not be read, by position.
+    """
+    pixels = np.empty((count, *shape), dtype=np.uint8)
     colourful = np.zeros(count, dtype=bool)
     failures: dict[int, str] = {}
 
@@ -73,7 +101,7 @@ def decode(
         for position in range(start, min(start + _CHUNK, count)):
             try:
                 with open_image(position) as image:
-                    array = to_array(image, side, grey=channels == 1)
+                    array = prepare(image)
             except Exception as error:  # Pillow's formats raise whatever their parsers raise
                 failures[position] = _reason(error)
                 continue
@@ -90,9 +118,7 @@ def decode(
                 progress(min(start + _CHUNK, count), count)
     if failures:
         pixels = np.delete(pixels, list(failures), axis=0)
-    if channels is None and not colourful.any():
-        pixels = np.ascontiguousarray(pixels[:, :1])
-    return pixels, dict(sorted(failures.items()))
+    return pixels, colourful, dict(sorted(failures.items()))
 
 
 def check_failures(where: str, names: Sequence[str], failures: Mapping[int, str], skip: bool) -> None:
@@ -131,20 +157,34 @@ def to_array(image: Image.Image, side: int, grey: bool = False) -> Array:
         ValueError: if the image has a side below 4 pixels or a pixel format that is not understood.
         OSError: if it cannot be decoded.
     """
-    if min(image.size) < SMALLEST_SIDE:
-        raise ValueError(f"{image.width}x{image.height} pixels, at least {SMALLEST_SIDE} a side are needed")
     image.draft(None, (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
-    if image.getexif().get(_ORIENTATION, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-    plain = _plain(image)
-    if grey:
-        plain = plain.convert("L")
+    plain = upright(image, grey)
     width, height = plain.size
     if width != side or height != side:
         short = min(width, height)
         left, top = (width - short) / 2, (height - short) / 2
         box = (left, top, left + short, top + short)
         plain = plain.resize((side, side), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    return channels_first(plain)
+
+
+def upright(image: Image.Image, grey: bool = False) -> Image.Image:
+    """An opened image the way up it was taken, as 8 bit grey or RGB, of its own size.
+
+    Raises:
+        ValueError: as `to_array`.
+        OSError: as `to_array`.
+    """
+    if min(image.size) < SMALLEST_SIDE:
+        raise ValueError(f"{image.width}x{image.height} pixels, at least {SMALLEST_SIDE} a side are needed")
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    plain = _plain(image)
+    return plain.convert("L") if grey else plain
+
+
+def channels_first(plain: Image.Image) -> Array:
+    """Pixels of a grey or RGB image: uint8, (1 or 3, H, W)."""
     array = np.asarray(plain)
     return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 

@@ -52,6 +52,7 @@ class FolderSource:
             split_hash=_hash(listing.root, parts),
             notes=(*_notes(listing, parts), *notes),
             split_seed=settings.split_seed,
+            decoded=True,
         )
 
     def load_test(self, request: Request) -> Split:

@@ -127,7 +127,7 @@ def _read(request: Request, entry: Entry, arguments: Mapping[str, Any], train: S
     count = check_numbering(request.name, split.labels, len(names) if names else None)
     # Imagenette gives all synonyms of a class
     classes = tuple(str(item[0] if isinstance(item, tuple) else item) for item in names or range(count))
-    return Arrays(split, classes, entry.flip, notes=notes)
+    return Arrays(split, classes, entry.flip, notes=notes, decoded=array is None)
 
 
 def _open(name: str, entry: Entry, arguments: Mapping[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import joblib
 import torch
 
+from lemonade.environment import processor
 from lemonade.errors import LemonadeError
 
 
@@ -24,6 +25,11 @@ def resolve_device(name: str) -> torch.device:
     if name not in available:
         raise LemonadeError(f"device '{name}' is not available here. Available: auto, {', '.join(available)}.")
     return torch.device(name)
+
+
+def hardware_name(device: torch.device) -> str:
+    """Name of the processor or card behind a device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
 def worker_count(device: torch.device) -> int:

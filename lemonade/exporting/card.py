@@ -138,8 +138,8 @@ def _size(member: Member) -> str:
     ]
     if "latency_ms" in member.values:
         latency = measured("latency_ms", member.values["latency_ms"])
-        device = member.evaluation.device
-        lines.append(f"- {latency} an image (median of timed passes after warm-up, on {device})")
+        protocol = member.latency_protocol
+        lines.append(f"- {latency} a forward pass{f' ({protocol})' if protocol else ''}")
     return "\n".join(lines)
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +11,7 @@ from lemonade.contract import Normalised
 from lemonade.errors import LemonadeError
 from lemonade.exporting.base import Format, Model
 from lemonade.exporting.source import python_source
+from lemonade.onnx_program import INPUT, OUTPUT, onnx_program, silence
 from morphisms import GraphError, build_module, graph_from_json, graph_to_json, load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -77,7 +74,7 @@ class Program(Format):
         import torch
 
         archive = io.BytesIO()
-        with _silence():
+        with silence():
             torch.export.save(model.program, archive)
         path.write_bytes(archive.getvalue())
 
@@ -85,7 +82,7 @@ class Program(Format):
         """By torch.export.load, which unpickles a sample input of its own: only ever of the file just written."""
         import torch
 
-        with _silence():
+        with silence():
             found: Tensor = torch.export.load(path).module()(images)
         return found
 
@@ -103,14 +100,8 @@ class Onnx(Format):
 
     def write(self, model: Model, path: Path) -> None:
         """One file, in the opset that torch recommends."""
-        import torch
-
-        with _silence():
-            program = torch.onnx.export(
-                model.program, dynamo=True, input_names=["images"], output_names=["logits"], verbose=False
-            )
-            assert program is not None
-            program.save(path, external_data=False)
+        with silence():
+            onnx_program(model.program).save(path, external_data=False)
 
     def logits(self, path: Path, images: Tensor) -> Tensor:
         """By onnxruntime on the CPU."""
@@ -118,7 +109,7 @@ class Onnx(Format):
         import torch
 
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        return torch.from_numpy(session.run(["logits"], {"images": images.numpy()})[0])
+        return torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
 
 
 class PythonFile(Format):
@@ -144,17 +135,3 @@ class PythonFile(Format):
         exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), code)
         found: Tensor = code["load"](path.with_name(Safetensors.file))(images)
         return found
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """The exporters' remarks on their own workings are nothing a user can act on."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

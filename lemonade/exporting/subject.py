@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lemonade.errors import LemonadeError
+from lemonade.errors import LemonadeError, unknown
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count
 from lemonade.retraining import Retrained, Training, retrained
 from morphisms import GraphError, Weights, load_weights
 
+if TYPE_CHECKING:
+    from torch import nn
+
 WEIGHTS = ("auto", "search", "retrained")
 """As the search left them, or as `retrain` did; ``"auto"`` takes retrained ones where there are any."""
+
+
+def check_kind(weights: str) -> None:
+    """Refuse what is none of `WEIGHTS`.
+
+    Raises:
+        LemonadeError: naming those there are.
+    """
+    if weights not in WEIGHTS:
+        raise unknown("kind of weights", weights, WEIGHTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +49,9 @@ class Subject:
         """The network with weights of one kind of `WEIGHTS`; of its trainings, the longest count.
 
         Raises:
-            LemonadeError: for a damaged record, or retrained weights that are not there.
+            LemonadeError: for an unknown kind, a damaged record, or retrained weights that are not there.
         """
+        check_kind(weights)
         group = retrained(run.folder, member.id) if weights != "search" else None
         if group is None or group.chosen is None:
             if weights == "retrained":
@@ -68,6 +83,14 @@ class Subject:
                 f"{error}. Export the search's weights with --weights search, or delete "
                 f"{path.with_suffix('.json')} and retrain."
             ) from None
+
+    def module(self) -> nn.Module:
+        """The network in eval mode; takes float32 images in [0, 1].
+
+        Raises:
+            LemonadeError: as `weights`, or if they are another network's.
+        """
+        return self.member.module(self.weights())
 
     @property
     def errors(self) -> Mapping[str, float]:

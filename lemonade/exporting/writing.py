@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lemonade.errors import LemonadeError, unknown
 from lemonade.exporting import FORMATS, Format, Model, Written
 from lemonade.exporting.card import about, card
-from lemonade.exporting.subject import WEIGHTS, Subject
+from lemonade.exporting.subject import Subject, check_kind
 from lemonade.history import Run
 from lemonade.journal import write_whole
 from lemonade.members import EXPORT_RECORD, MODELS, Member
@@ -86,8 +86,7 @@ def export(
         LemonadeError: for an unknown network or format, a missing package, or a folder that cannot be written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
-    if weights not in WEIGHTS:
-        raise unknown("kind of weights", weights, WEIGHTS)
+    check_kind(weights)
     formats = _wanted(to)
     members = run.choose(models)
     order = _Order(formats, weights, licence, *_images(run))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lemonade.history import Member, Run
 
 BAR_WIDTH = 12
-STAGES = ("inherited", "distilled", "trained")
+STAGES = {"inherited": "before", "distilled": "distilled", "trained": "trained"}
+"""Stages of a child in order, with what stands above its error after each."""
 _WORDS = {
     "conv": "conv", "depthwise": "depthwise", "grouped_conv": "grouped conv", "batch_norm": "batch norm",
     "max_pool": "max pool", "avg_pool": "average pool", "global_avg_pool": "global average pool",
@@ -114,7 +115,7 @@ def lineage_table(chain: Sequence[Member], resource: str | None, width: int) -> 
     columns = [
         Column("id"),
         Column("how", gives_way=True, folds=True),
-        *[Column(f"error\n{stage}", right=True) for stage in stages],
+        *[Column(f"error\n{STAGES[stage]}", right=True) for stage in stages],
         *([Column(f"\n{resource}", right=True)] if resource is not None else []),
         Column("examples\ntrained", right=True),
         *([Column("examples\ninherited", right=True)] if middling else []),
@@ -156,11 +157,13 @@ def steps(morphisms: Sequence[Morphism], evaluation: Evaluation) -> str:
     """The same of the rewrites themselves; empty for none."""
     if not morphisms:
         return ""
-    exact = all(morphism.exactness is not Exactness.APPROXIMATE for morphism in morphisms)
-    kept = "exact" if exact else "approximate"
+    said = [one.summary for one in morphisms]
     if evaluation.stages and started_afresh(evaluation):
-        kept = "from fresh weights"
-    return f"{'; '.join(morphism.summary for morphism in morphisms)} ({kept})"
+        return f"{'; '.join(said)} (from fresh weights)"
+    kept = ["approximate" if one.exactness is Exactness.APPROXIMATE else "exact" for one in morphisms]
+    if len(set(kept)) == 1:
+        return f"{'; '.join(said)} ({kept[0]})"
+    return "; ".join(f"{step} ({word})" for step, word in zip(said, kept, strict=True))
 
 
 def started_afresh(evaluation: Evaluation) -> bool:
@@ -170,13 +173,47 @@ def started_afresh(evaluation: Evaluation) -> bool:
 
 def inherited_examples(chain: Sequence[Member]) -> list[int]:
     """For each of a lineage, youngest first, the training images its weights had seen in its ancestors."""
-    totals: list[int] = []
-    seen = 0
-    for member in reversed(chain):
-        seen = 0 if started_afresh(member.evaluation) else seen
-        totals.append(seen)
-        seen += member.evaluation.examples
+    return [round(total) for total in _before(chain, [member.evaluation.examples for member in chain])]
+
+
+def inherited_seconds(chain: Sequence[Member]) -> list[float]:
+    """For each of a lineage, youngest first, the seconds that went into its weights in its ancestors."""
+    return _before(chain, [member.evaluation.seconds for member in chain])
+
+
+def _before(chain: Sequence[Member], own: Sequence[float]) -> list[float]:
+    """For each of a lineage the sum over those ancestors whose weights it goes back to."""
+    totals: list[float] = []
+    total = 0.0
+    for member, amount in zip(reversed(chain), reversed(own), strict=True):
+        total = 0.0 if started_afresh(member.evaluation) else total
+        totals.append(total)
+        total += amount
     return totals[::-1]
+
+
+def inheritance_sentences(chain: Sequence[Member], chance: float) -> list[str]:
+    """What the youngest of a lineage was given by its ancestors, and what it was spared.
+
+    Args:
+        chain: From the network to its start network.
+        chance: The error of guessing.
+    """
+    member, evaluation = chain[0], chain[0].evaluation
+    examples, seconds = inherited_examples(chain)[0], inherited_seconds(chain)[0]
+    own = f"{member.id} itself was trained on {numbers.count(evaluation.examples)} examples"
+    own += f" in {numbers.duration(evaluation.seconds)}"
+    if not examples:
+        return [f"{own}, from fresh weights: nothing was inherited, and nothing saved."]
+    total = examples + evaluation.examples
+    sentences = [
+        f"{own}. Inherited, and so saved: {numbers.count(examples)} examples and {numbers.duration(seconds)} in its"
+        f" ancestors, {100 * examples / total:.0f} % of the {numbers.count(total)} examples that its weights have seen."
+    ]
+    if (stage := evaluation.stages.get("inherited")) is not None:
+        error = numbers.share(stage.error, stage.images or None)
+        sentences.append(f"Before any training of its own its error was {error}; guessing has {numbers.share(chance)}.")
+    return sentences
 
 
 def record(member: Member) -> dict[str, Any]:

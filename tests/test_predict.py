@@ -1,0 +1,186 @@
+"""Predictions for image files: the same preparation as the run's images had, and what is said of the rest."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from run_folders import generation
+
+from lemonade.assembly import DataFacts
+from lemonade.cli import main
+from lemonade.config import Config, make_config
+from lemonade.data import load_dataset
+from lemonade.data.files import read_files
+from lemonade.exporting.subject import Subject
+from lemonade.history import Run
+from lemonade.predicting import predict, probabilities
+from lemonade.spaces.network import chain
+from lemonade.store import RunStore
+from lemonade.types import Candidate
+
+RNG = np.random.default_rng(0)
+SHAPES = {"grey": (30, 8, 8), "colour": (30, 10, 14, 3), "large": (30, 30, 21)}
+
+
+def made(tmp_path, kind):
+    """Name of a data set of one kind, with settings for it."""
+    if kind in SHAPES:
+        images = RNG.integers(0, 256, SHAPES[kind], dtype=np.uint8)
+        np.savez(tmp_path / "set.npz", images=images, labels=np.arange(30) % 3)
+        return str(tmp_path / "set.npz"), {"image_size": 16} if kind == "large" else {}
+    if kind == "digits":
+        return "digits", {}
+    for number in range(36):  # of odd sizes, and grey ones among them
+        height, width = RNG.integers(12, 60, 2)
+        pixels = RNG.integers(0, 256, (height, width, 3) if number % 4 else (height, width), dtype=np.uint8)
+        folder = tmp_path / "photos" / ("cat", "dog", "yak")[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{number}.{'png' if number % 2 else 'jpg'}")
+    return str(tmp_path / "photos"), {"image_size": 16}
+
+
+def run_on(folder, name, settings):
+    """A run of one untrained network on a data set; returns both."""
+    config: Config = make_config(None, {"dataset": name, "evaluations": 1, **settings})
+    dataset = load_dataset(name, config.data)
+    graph = chain(dataset.input_shape, len(dataset.classes), 4, 2)
+    start = Candidate("c0000", graph, "a", None, (), 0, {"params": 1, "flops": 1}, 100, 1)
+    with RunStore.create(folder, config, DataFacts.of(dataset).to_json()) as store:
+        generation(store, [start], ["c0000"], lambda one: 0.25)
+        store.end("done")
+    return Run.load(folder), dataset
+
+
+def save(images, folder):
+    folder.mkdir()
+    for number, image in enumerate(images.numpy()):
+        Image.fromarray(image.transpose(1, 2, 0).squeeze()).save(folder / f"{number:04d}.png")
+
+
+@pytest.mark.parametrize("kind", ["digits", "grey", "colour", "large", "folder"])
+def test_images_saved_as_files_are_predicted_as_the_data_sets_own(tmp_path, kind):
+    run, dataset = run_on(tmp_path / "run", *made(tmp_path, kind))
+    images = dataset.validation.images
+    save(images, tmp_path / "saved")
+    with torch.inference_mode():
+        wanted = torch.softmax(run.front[0].module()(images.float() / 255), dim=1)
+    done = predict(Subject.of(run, run.front[0]), [tmp_path / "saved"], top=len(dataset.classes))
+    assert [one.file.name for one in done] == [f"{number:04d}.png" for number in range(len(images))]
+    found = torch.tensor([[dict(one.classes)[name] for name in dataset.classes] for one in done])
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
+    assert wanted.std(dim=0).max() > 1e-3  # else anything would pass
+    assert all(list(one.classes) == sorted(one.classes, key=lambda pair: -pair[1]) for one in done)
+
+
+def test_files_of_a_folder_are_prepared_as_its_search_did(tmp_path):
+    name, settings = made(tmp_path, "folder")
+    run, dataset = run_on(tmp_path / "run", name, settings)
+    pixels, failures = read_files(sorted((tmp_path / "photos").rglob("*.*")), run.facts)
+    assert failures == {}
+    known = {image.numpy().tobytes() for image in pixels}
+    assert {image.numpy().tobytes() for image in dataset.validation.images} <= known
+    assert {image.numpy().tobytes() for image in dataset.train.images} <= known
+
+
+def test_files_of_arrays_are_brought_to_size_as_arrays_are(tmp_path):
+    name, settings = made(tmp_path, "large")
+    run, dataset = run_on(tmp_path / "run", name, settings)
+    save(torch.from_numpy(np.load(name)["images"])[:, None], tmp_path / "saved")
+    pixels, _ = read_files(sorted((tmp_path / "saved").iterdir()), run.facts)
+    known = {image.numpy().tobytes() for image in pixels}
+    assert {image.numpy().tobytes() for image in dataset.train.images} <= known
+
+
+@pytest.mark.parametrize("decoded", [True, False])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_colours_become_what_the_network_knows(tmp_path, decoded, channels):
+    facts = {"name": "x", "decoded": decoded, "input_shape": [channels, 8, 8]}
+    Image.fromarray(np.full((9, 13), 77, dtype=np.uint8)).save(tmp_path / "grey.png")
+    Image.fromarray(np.full((20, 9, 4), (255, 0, 0, 255), dtype=np.uint8)).save(tmp_path / "red.png")
+    (grey, red), _ = read_files([tmp_path / "grey.png", tmp_path / "red.png"], facts)
+    assert grey.shape == red.shape == (channels, 8, 8)
+    assert set(grey.unique().tolist()) == {77}
+    assert red[:, 0, 0].tolist() == ([76] if channels == 1 else [255, 0, 0])
+
+
+@pytest.fixture
+def lemonade(capsys, monkeypatch, tmp_path):
+    """Runs a command line beside a run on a folder that has gone since; returns (exit code, output, error output)."""
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.chdir(tmp_path)
+    run_on(tmp_path / "run", *made(tmp_path, "folder"))
+    (tmp_path / "mine/deeper").mkdir(parents=True)
+    shutil.copy(next((tmp_path / "photos/cat").iterdir()), "mine/deeper/a.png")
+    shutil.copy(next((tmp_path / "photos/dog").iterdir()), "mine/b.png")
+    for name in ("mine/.hidden.png", "mine/notes.txt", "broken.png"):
+        (tmp_path / name).write_text("no image")
+    (tmp_path / "empty").mkdir()
+    shutil.rmtree(tmp_path / "photos")
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["predict", "run", *arguments])
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return call
+
+
+def test_one_image_is_a_list_of_its_classes(lemonade):
+    code, out, err = lemonade("best", "mine/b.png", "--top", "2")
+    head, first, second, *rest = out.splitlines()
+    assert (code, err) == (0, "")
+    assert head.startswith("c0000 of run, as the search left them: error 0.250 on 5 validation images (95 %: ")
+    assert {first.split()[0], second.split()[0]} <= {"cat", "dog", "yak"}
+    assert float(first.split()[1]) >= float(second.split()[1])
+    assert rest[0].startswith("Prepared as the run's images were: RGB, brought to 16x16, the centre cut out.")
+    assert "Next:  lemonade show run c0000" in out
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_predicted(lemonade):
+    code, out, err = lemonade("c0", "nowhere.png", "mine", "broken.png", "empty")
+    assert code == 1
+    assert [line.split()[0] for line in out.splitlines()[1:4]] == ["image", "mine/b.png", "mine/deeper/a.png"]
+    assert err.splitlines() == [
+        "error: nowhere.png: there is no such file or folder.",
+        "error: broken.png: empty or not an image.",
+        "error: empty: holds no images.",
+    ]
+    assert lemonade("best", "broken.png")[0] == 1
+
+
+def test_json_has_all_images_in_order(lemonade):
+    code, out, err = lemonade("knee", "broken.png", "mine/b.png", "--json", "--top", "9")
+    broken, whole = json.loads(out)["images"]
+    assert (code, broken["file"], broken["classes"]) == (1, "broken.png", [])
+    assert broken["problem"] in err
+    assert sum(one["probability"] for one in whole["classes"]) == pytest.approx(1)
+    assert sorted(one["name"] for one in whole["classes"]) == ["cat", "dog", "yak"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["best", "mine", "--top", "0"], "--top: expected a whole number of at least 1, got 0."),
+        (["best", "mine", "--device", "tpu"], "device 'tpu' is not available here. Available: auto, cpu"),
+        (["c7", "mine"], "run has no network 'c7'."),
+        (["best", "mine", "--weights", "retrained"], "c0000 has no retrained weights in run. Make them:"),
+        (["best", "mine", "--weights", "new"], "unknown kind of weights 'new'. Known: auto, search, retrained."),
+    ],
+)
+def test_wrong_input_is_one_line(lemonade, arguments, message):
+    code, _, err = lemonade(*arguments)
+    assert code == 1
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+
+
+def test_many_images_go_through_in_batches(tmp_path, monkeypatch):
+    run, dataset = run_on(tmp_path / "run", *made(tmp_path, "grey"))
+    subject = Subject.of(run, run.front[0])
+    whole = probabilities(subject, dataset.train.images)
+    monkeypatch.setattr("lemonade.predicting.BATCH", 4)
+    torch.testing.assert_close(probabilities(subject, dataset.train.images), whole, atol=1e-6, rtol=0)
