@@ -247,7 +247,10 @@ class TestMade:
         for seed, error in ((1, 0.25), (2, 0.35)):
             Training("inherited", seed, 500, 1.0, "cpu", 0.3, 0.4, test=error).save(home)
         Training("scratch", 1, 500, 1.0, "cpu", 0.3, 0.4).save(home)
-        record = {"files": [{"file": "model.onnx", "size": 12_300, "deviation": 2e-7}]}
+        record = {
+            "weights": "as the search left them",
+            "files": [{"file": "model.onnx", "size": 12_300, "deviation": 2e-7}],
+        }
         (home.parent / "export.json").write_text(json.dumps(record))
         made = children.page_data(Run.load(tmp_path / "run"), Path("run"))["made"]
         assert made == {
@@ -256,7 +259,7 @@ class TestMade:
                     "from the search's weights: test error 0.3000 ± 0.0707 (2 seeds, 50 test images)",
                     "from fresh weights: the test images have not been opened yet, or all trainings failed",
                 ],
-                "exported": ["model.onnx, 12 kB, off by 2e-07"],
+                "exported": ["weights as the search left them", "model.onnx, 12 kB, off by 2e-07"],
             }
         }
 

@@ -10,6 +10,7 @@ from synthetic import config_of, write_run
 import lemonade
 from lemonade import Run
 from lemonade.reporting.webpage.serving import make_server
+from lemonade.retraining.references import Reference, write_reference
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
@@ -295,6 +296,16 @@ class TestEmpty:
         page = visit(lemonade.report(folder).as_uri())
         assert page.locator("#axes input[name=x]").count() == 1
         assert page.locator("#limits input").count() == 2
+
+
+def test_hand_designed_networks_stand_beside_the_front(visit, tmp_path):
+    folder = write_run(tmp_path / "run")
+    write_reference(folder, Reference("resnet18", 11_175_370, 34_886_144, 55_200, 0.007, 0.05, 60.0, "cpu"))
+    page = visit(lemonade.report(folder).as_uri())
+    assert "★ hand-designed (1)" in page.inner_text("#legend")
+    assert "resnet18; each trained from fresh weights on 55,200 images" in page.inner_text("#front-notes")
+    traces = page.evaluate("document.getElementById('front-plot').data.map(one => [one.marker?.symbol, one.x, one.y])")
+    assert [[x, y] for symbol, x, y in traces if symbol == "star"] == [[[11_175_370], [0.007]]]
 
 
 def test_a_served_page_follows_its_run(visit, tmp_path):

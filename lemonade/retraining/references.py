@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError, unknown
 from lemonade.history import Run
-from lemonade.journal import write_whole
+from lemonade.journal import write_whole, writing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,6 +68,18 @@ def references(run_folder: Path) -> list[Reference]:
     return sorted(found, key=lambda one: (one.params, one.name))
 
 
+def write_reference(run_folder: Path, one: Reference) -> None:
+    """Keep a reference with its run.
+
+    Raises:
+        LemonadeError: if it cannot be written.
+    """
+    path = run_folder / FOLDER / f"{one.name}.json"
+    with writing(path, "The others are kept."):
+        path.parent.mkdir(exist_ok=True)
+    write_whole(path, json.dumps(asdict(one), indent=1) + "\n", "The others are kept.")
+
+
 def train_references(
     run: str | Path | Run,
     names: Sequence[str] = NAMES,
@@ -107,9 +119,7 @@ def train_references(
         with Assembly.again(run, config=config) as assembly:
             for name in waiting:
                 trained = _trained(name, assembly, examples)
-                path = run.folder / FOLDER / f"{name}.json"
-                path.parent.mkdir(exist_ok=True)
-                write_whole(path, json.dumps(asdict(trained), indent=1) + "\n", "The others are kept.")
+                write_reference(run.folder, trained)
                 if on_reference is not None:
                     on_reference(trained)
     return references(run.folder)

@@ -14,6 +14,7 @@ from lemonade.reporting.webpage.child import Child
 from lemonade.reporting.webpage.family import family_tree
 from lemonade.reporting.webpage.made import made_of
 from lemonade.reporting.webpage.networks import blocks
+from lemonade.retraining.references import Reference, references
 
 NETWORKS_AT_MOST = 400
 """Networks in one page, about a kilobyte each: the front's, their ancestors', then others in order of id."""
@@ -49,6 +50,7 @@ def page_data(run: Run, shown: Path) -> dict[str, Any]:
             [one.number, one.spent.examples, round(one.spent.seconds, 1), round(one.hypervolume, DIGITS)]
             for one in run.generations
         ],
+        "references": [_reference(one, names) for one in references(run.folder)],
         "family": family_tree(run, list(ancestry)),
         "commands": {verb: command(verb, shown, *rest) for verb, rest in _COMMANDS.items()},
         "ended": run.ended,
@@ -112,6 +114,14 @@ def _child(child: Child, names: list[str]) -> dict[str, Any]:
         "stages": {name: numbers.share(one.error, images) for name, one in evaluation.stages.items() if one.images},
         "cost": f"{numbers.count(evaluation.examples)} examples, {numbers.duration(evaluation.seconds)}",
     }
+
+
+def _reference(one: Reference, names: list[str]) -> dict[str, Any]:
+    """A hand-designed network: what of it is known, in the order of the columns."""
+    known = [getattr(one, name, None) for name in names]
+    told = [numbers.measured(name, value) for name, value in zip(names, known, strict=True) if value is not None]
+    how = f"trained from fresh weights on {numbers.count(one.examples)} images"
+    return {"name": one.name, "values": known, "text": [*told, how], "how": how}
 
 
 def _marks(run: Run) -> dict[str, str]:

@@ -9,9 +9,7 @@ from lemonade import numbers
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.members import EXPORT_RECORD, MODELS
-from lemonade.retraining.records import START_KINDS, retrained, spread
-
-_STARTS = {"inherited": "from the search's weights", "scratch": "from fresh weights"}
+from lemonade.retraining import START_KINDS, retrained, spread_text
 
 
 def made_of(run: Run, name: str) -> dict[str, Any]:
@@ -28,17 +26,14 @@ def _retrained(run: Run, name: str) -> list[str]:
     found = retrained(run.folder, name)
     if found is None:
         return []
-    lines = []
-    for start in START_KINDS:
-        readings = found.readings(start, "test")
-        if readings:
-            told = spread(readings)
-            more = "" if told["deviation"] is None else f" ± {told['deviation']:.4f}"
-            seeds = numbers.quantity(len(readings), "seed")
-            test = numbers.count(run.facts["test"])
-            lines.append(f"{_STARTS[start]}: test error {told['mean']:.4f}{more} ({seeds}, {test} test images)")
-        elif any(one.start == start for one in found.trainings):
-            lines.append(f"{_STARTS[start]}: the test images have not been opened yet, or all trainings failed")
+    told, test, lines = found.to_json(), numbers.count(run.facts["test"]), []
+    for start, words in START_KINDS.items():
+        spread = told.get(start, {}).get("test")
+        if spread and spread["seeds"]:
+            seeds = numbers.quantity(spread["seeds"], "seed")
+            lines.append(f"from {words}: test error {spread_text(spread)} ({seeds}, {test} test images)")
+        elif spread:
+            lines.append(f"from {words}: the test images have not been opened yet, or all trainings failed")
     return lines
 
 
@@ -47,7 +42,10 @@ def _exported(run: Run, name: str) -> list[str]:
     if not path.is_file():
         return []
     try:
-        files = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return [f"{one['file']}, {one['size'] / 1000:,.0f} kB, off by {one['deviation']:.0e}" for one in files]
+        record = json.loads(path.read_text(encoding="utf-8"))
+        lines = [
+            f"{one['file']}, {one['size'] / 1000:,.0f} kB, off by {one['deviation']:.0e}" for one in record["files"]
+        ]
+        return [f"weights {record['weights']}", *lines]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and export {name} again.") from None

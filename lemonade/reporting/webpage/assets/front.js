@@ -25,9 +25,10 @@ function drawAxes() {
     make('div', { class: 'marks', role: 'group', 'aria-label': 'Select a member' }, ...marks));
 }
 
-// Where a child is drawn: a log axis has no 0, so no wrong image at all counts as half an image
-function place(id, column, log) {
-  const value = valueOf(id, column);
+const place = (id, column, log) => placed(valueOf(id, column), column, log);
+
+// Where a value is drawn: a log axis has no 0, so no wrong image at all counts as half an image
+function placed(value, column, log) {
   if (value == null || !log) return value;
   return isErrorAt(column) ? Math.max(value, 0.5 / Math.max(1, data.images)) : value > 0 ? value : null;
 }
@@ -43,6 +44,15 @@ function trace(ids, more) {
     text: ids.map(hoverOf), hovertemplate: '%{text}<extra></extra>', ...more,
   };
 }
+
+// Hand-designed networks, which cannot be selected
+const referenceTrace = () => ({
+  type: 'scatter', mode: 'markers', customdata: [],
+  x: data.references.map((one) => placed(one.values[state.x], state.x, state.xLog)),
+  y: data.references.map((one) => placed(one.values[state.y], state.y, state.yLog)),
+  text: data.references.map((one) => [`<b>${plain(one.name)}</b>`, ...one.text.map(plain)].join('<br>')), hovertemplate: '%{text}<extra></extra>',
+  marker: { symbol: 'star', size: 13, color: css('--reference'), line: { color: css('--card'), width: 1 } },
+});
 
 // Members that no other beats in both coordinates, from left to right
 function envelope(ids) {
@@ -70,7 +80,8 @@ function drawLegend({ others, outside, knee, line }) {
   byId('legend').replaceChildren(
     ...entry('front', '●', `front (${data.front.length})`), ...entry('knee', '◆', 'its knee', knee.length),
     ...entry('faint', '○', `beyond your limits (${outside.length})`, outside.length),
-    ...entry('faint', '×', `other children (${others.length})`), ...entry('lineage', '□', 'ancestors of the selected', line.length > 1));
+    ...entry('faint', '×', `other children (${others.length})`), ...entry('lineage', '□', 'ancestors of the selected', line.length > 1),
+    ...entry('reference', '★', `hand-designed (${data.references.length})`, data.references.length));
 }
 
 function frontTraces(shown) {
@@ -89,12 +100,14 @@ function frontTraces(shown) {
     trace(shown.selected, {
       marker: { symbol: 'circle-open', size: 20, color: css('--ink'), line: { width: 2.5 } }, hoverinfo: 'skip', hovertemplate: null,
     }),
+    referenceTrace(),
   ];
 }
 
 // Labels at 1, 2 and 5 of every decade where there is room for them; within a decade plotly knows best
 function ticks(column, axis, room) {
-  const values = Object.keys(data.children).map((id) => place(id, column, true)).filter((value) => value > 0).map(Math.log10);
+  const references = data.references.map((one) => placed(one.values[column], column, true));
+  const values = [...Object.keys(data.children).map((id) => place(id, column, true)), ...references].filter((value) => value > 0).map(Math.log10);
   const zoomed = axis?.type === 'log' && !axis.autorange;
   const [low, high] = zoomed ? axis.range : [Math.min(...values), Math.max(...values)];
   if (high - low < 0.8) return null;
@@ -147,6 +160,7 @@ function drawFrontNotes() {
   if (data.columns[data.decides].name !== 'error' && data.columns[state.y].name === 'error') notes.push('Members are ranked by the smoothed error, so another child may have a lower plain one.');
   const lost = Object.values(data.children).filter((one) => one.status !== 'ok').length;
   if (lost) notes.push(`Not drawn: ${lost} stopped or failed.`);
+  if (data.references.length) notes.push(`Stars are torchvision's networks: ${data.references.map((one) => one.name).join(', ')}; each ${data.references[0].how}.`);
   byId('front-notes').textContent = notes.join(' ');
 }
 
