@@ -46,7 +46,7 @@ class TestSearch:
         assert head[1] == "Objectives: error, params, flops · budget 12 evaluations"
         assert head[2].startswith("loading torch")
         assert head[3].startswith("digits: 1,797 images 8x8x1, 10 classes · 1,150 train, 287 validation, 360 test")
-        assert sum(line.startswith("generation ") for line in head) == 3
+        assert sum(line.startswith("generation ") for line in head) == 2
         assert "Front of runs/digits-lemonade-1" in out
         assert "Written in runs/digits-lemonade-1: front.png, front.csv" in out
         assert "Next:  lemonade show runs/digits-lemonade-1 c" in out

@@ -174,7 +174,7 @@ class TestLemonade:
         """Equation 1: a member far from the others in its costs becomes a parent more often than uniformly."""
         setting = make_setting(proposals=400, children=400, continue_share=0.0)
         search = METHODS["lemonade"](setting)
-        drive(search, 1)
+        drive(search, 3)
         front = {one.id: one for one in search._known.values() if one.id in search.front}
         points = np.log10([list(one.costs.values()) for one in front.values()])
         points = (points - points.mean(0)) / points.std(0, ddof=1)

@@ -42,15 +42,15 @@ class TestBudgets:
 
 class TestHopeless:
     def test_a_run_whose_start_networks_all_fail_says_so(self, tmp_path):
-        fail = {f"c{k:04d}": Status.OUT_OF_MEMORY for k in range(4)}
+        fail = {f"c{k:04d}": Status.OUT_OF_MEMORY for k in range(5)}
         with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c000. out of memory"):
             start(tmp_path / "r", fail=fail)
 
     def test_a_run_whose_children_all_fail_ends(self, tmp_path):
-        fail = {f"c{k:04d}": Status.FAILED for k in range(4, 100)}
+        fail = {f"c{k:04d}": Status.FAILED for k in range(5, 100)}
         with pytest.raises(LemonadeError, match="the last 40 children all failed; the last one: asked to fail"):
             start(tmp_path / "r", fail=fail, evaluations=None, examples=10**9)
-        assert len(Run.load(tmp_path / "r").front) == 4
+        assert len(Run.load(tmp_path / "r").front) == 5
         # once the cause is mended, the run goes on
         assert resume(tmp_path / "r", BudgetSettings(evaluations=60)).spent.evaluations == 60
 
@@ -214,7 +214,7 @@ class TestPublicSide:
     def test_describe_trains_nothing(self):
         lines = describe(config())
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
-        assert sum(line.startswith("start network: chain") for line in lines) == 4
+        assert sum(line.startswith("start network: chain") for line in lines) == 5
 
     def test_default_folders_are_numbered(self, tmp_path):
         first = free_folder(config(), tmp_path)
