@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,8 @@ def blocks(language):
 
 def commands():
     lines = [line for block in blocks("console") for line in block.splitlines()]
-    return [line.removeprefix("$ ").partition("  #")[0].strip() for line in lines if line.startswith("$ lemonade")]
+    starts = ("$ lemonade", "$ python")
+    return [line.removeprefix("$ ").partition("  #")[0].strip() for line in lines if line.startswith(starts)]
 
 
 def shortened(text):
@@ -52,10 +55,15 @@ def test_commands_run_in_order(tmp_path, monkeypatch):
     make_images(tmp_path / "path/to/images")
     ran = 0
     for command in commands():
-        words = shlex.split(shortened(command))[1:]
+        program, *words = shlex.split(shortened(command))
+        if program == "python":
+            done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+            assert re.fullmatch(r"\[\d( \d){7}\]\n", done.stdout), done.stderr
+            continue
         if any(name in words for name in NEEDS_DOWNLOAD):
             continue
         quick = ["--set", "training.child_examples=500"] if "search" in words else []
+        quick = ["--epochs", "1"] if "retrain" in words and "--epochs" not in words else quick
         assert run([*words, *quick]) == 0, command
         ran += 1
     assert ran >= 9
@@ -82,7 +90,7 @@ def test_python_runs(tmp_path, monkeypatch):
     assert len(codes) == 2
     for code in codes:
         space = {}
-        exec(shortened(code), space)
+        exec(code.replace('time="20s"', "evaluations=8, child_examples=500"), space)
     assert space["wider"].record.summary == "widen conv3 16 to 24"
 
 
