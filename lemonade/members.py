@@ -41,9 +41,9 @@ class Member:
     facts: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        from lemonade.numbers import measured
+        from lemonade.numbers import named
 
-        values = ", ".join(f"{name} {measured(name, value)}" for name, value in self.values.items())
+        values = ", ".join(named(name, value) for name, value in self.values.items())
         return f"<Member {self.id}: {values}>"
 
     @property

@@ -57,6 +57,11 @@ def measured(name: str, value: float, images: int | None = None) -> str:
     return short(value)
 
 
+def named(name: str, value: float, images: int | None = None) -> str:
+    """An objective with its value: ``"params 1,702"``, and ``"latency 0.319 ms"``, since one unit is enough."""
+    return f"{name.removesuffix('_ms')} {measured(name, value, images)}"
+
+
 def is_error(name: str) -> bool:
     """Whether an objective is a share of wrong images."""
     return name == "error" or name.startswith(("error@", "error_"))

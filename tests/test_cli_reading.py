@@ -141,7 +141,7 @@ class TestStatus:
         code, out, err = lemonade("status", "run")
         assert (code, err) == (0, "")
         assert out.startswith("run: finished\n")
-        for part in ("3 min", "52 evaluations", "diverged", "best", "knee", "the loss is NaN"):
+        for part in ("3 min", "53 evaluations", "diverged", "best", "knee", "the loss is NaN"):
             assert part in out
         assert "Next:  lemonade front run" in out
 
@@ -245,7 +245,7 @@ class TestErrors:
                 "--weights: 'parms' is not an objective of this run. Did you mean",
             ),
             (["front", "run", "--weights", "error=1", "--knee"], "--knee and --weights each pick from the front."),
-            (["front", "run", "--where", "params<100", "--tradeoff"], "--tradeoff: none of 1 member stands out"),
+            (["front", "run", "--where", "params<300", "--tradeoff"], "--tradeoff: none of 1 member stands out"),
             (["front", "run", "--csv", "no/such/folder.csv"], "no/such/folder.csv: cannot be written"),
         ],
     )

@@ -114,3 +114,8 @@ def test_the_interval_is_scipys(wrong: int, images: int) -> None:
 
 def test_the_interval_of_no_error_in_ten() -> None:
     assert numbers.wilson(0.0, 10) == (0.0, pytest.approx(0.2775, abs=1e-4))
+
+
+def test_a_unit_is_told_once():
+    assert numbers.named("latency_ms", 0.319) == "latency 0.319 ms"
+    assert numbers.named("params", 1_702) == "params 1,702"

@@ -95,7 +95,7 @@ class TestPage:
         assert sections.sentence(run) == (
             f"{len(members)} networks from {members[0].values['params']:,.0f} to {members[-1].values['params']:,.0f} "
             f"parameters; error {max(m.values['error'] for m in members):.3f} to "
-            f"{min(m.values['error'] for m in members):.3f}; 52 children in "
+            f"{min(m.values['error'] for m in members):.3f}; 53 children in "
             f"{numbers.duration(run.spent.seconds)} on "
             f"{run.environment['usable_cores']} cores."
         ).replace("on 1 cores", "on 1 core")
@@ -299,7 +299,7 @@ class TestWriting:
         assert "Next:  lemonade serve run" in said
         assert call(["report", "run", "--json"]) == 0
         document = json.loads(capsys.readouterr().out)
-        assert (document["file"], document["children"]) == ("run/report.html", 52)
+        assert (document["file"], document["children"]) == ("run/report.html", 53)
         assert document["bytes"] == (folder / "report.html").stat().st_size
 
     def test_reports_of_other_objectives(self, tmp_path):

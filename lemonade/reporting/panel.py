@@ -204,11 +204,7 @@ def _size_first(standing: Standing) -> str:
 
 
 def _amount(name: str, value: float) -> str:
-    return (
-        f"{numbers.measured(name, value)} {name}"
-        if name in ("params", "flops")
-        else (f"{name} {numbers.measured(name, value)}")
-    )
+    return f"{numbers.measured(name, value)} {name}" if name in ("params", "flops") else numbers.named(name, value)
 
 
 def _first_resource(standing: Standing) -> str | None:

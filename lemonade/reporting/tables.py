@@ -57,7 +57,7 @@ def front_columns(run: Run, width: int) -> tuple[list[Column], list[Callable[[Me
         if run.smoothed and width >= _SMOOTHED_WIDTH:
             columns.append(Column("smoothed", right=True, style="quiet"))
             fields.append(partial(_value, name=objective.smoothed))
-        if width >= _INTERVAL_WIDTH:
+        if width >= _INTERVAL_WIDTH and name == "error":  # of another set nothing says how many images it has
             columns.append(Column("95 % interval", style="quiet"))
             fields.append(partial(interval, name=name))
     if width >= _FROM_WIDTH:
@@ -105,10 +105,7 @@ def front_notes(run: Run, members: Sequence[Member], knee: Member | None) -> lis
 
 def best_sentence(run: Run, member: Member) -> str:
     """One member in words: its id and every objective."""
-    values = [
-        f"{name} {numbers.measured(name, member.values[name], reading.images_of(member))}"
-        for name in run.objective_names
-    ]
+    values = [numbers.named(name, member.values[name], reading.images_of(member)) for name in run.objective_names]
     return f"{member.id}: {', '.join(values)}"
 
 

@@ -119,7 +119,7 @@ def _child(child: Child, names: list[str]) -> dict[str, Any]:
 def _reference(one: Reference, names: list[str]) -> dict[str, Any]:
     """A hand-designed network: what of it is known, in the order of the columns."""
     known = [getattr(one, name, None) for name in names]
-    told = [numbers.measured(name, value) for name, value in zip(names, known, strict=True) if value is not None]
+    told = [numbers.named(name, value) for name, value in zip(names, known, strict=True) if value is not None]
     how = f"trained from fresh weights on {numbers.count(one.examples)} images"
     return {"name": one.name, "values": known, "text": [*told, how], "how": how}
 
