@@ -105,13 +105,18 @@ class Assembly:
         config: The run's settings.
         evaluator: Used in place of worker processes, for tests.
         notify: Called with sentences about slow steps.
+        start: Whether worker processes begin at once, while the data are read; without them nothing can be evaluated.
 
     Raises:
         LemonadeError: for wrong settings or unreadable data.
     """
 
     def __init__(
-        self, config: Config, evaluator: Evaluator | None = None, notify: Callable[[str], None] = lambda text: None
+        self,
+        config: Config,
+        evaluator: Evaluator | None = None,
+        notify: Callable[[str], None] = lambda text: None,
+        start: bool = True,
     ) -> None:
         self.plugins = load_plugins(config.plugins)
         check_names(config)
@@ -130,7 +135,7 @@ class Assembly:
         self.device = resolve_device(config.device)
         latency_device(config.latency, self.device)  # one that is not there is said at once
         self.workers = config.workers or worker_count(self.device)
-        if evaluator is None:
+        if evaluator is None and start:
             self._workers = WorkerEvaluator(self.workers, config.training.child_time)
         try:
             notify(f"reading {config.dataset}")
@@ -160,6 +165,7 @@ class Assembly:
         evaluator: Evaluator | None = None,
         notify: Callable[[str], None] = lambda text: None,
         config: Config | None = None,
+        start: bool = True,
     ) -> Self:
         """The parts of a run that began earlier, on the same images with the same plug-ins.
 
@@ -168,6 +174,7 @@ class Assembly:
             evaluator: As for the class.
             notify: As for the class.
             config: Its settings where some are to differ (device, workers).
+            start: As for the class.
 
         Raises:
             LemonadeError: if images or plug-ins are gone or not what they were.
@@ -180,7 +187,7 @@ class Assembly:
                 f"{earlier.folder}: the run read its images from '{name}', and there is none here. "
                 "Go back to the folder it was started in, or put the images back."
             )
-        assembly = cls(config or earlier.config, evaluator, notify)
+        assembly = cls(config or earlier.config, evaluator, notify, start)
         try:
             assembly._check_same(earlier)
         except BaseException:

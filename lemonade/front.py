@@ -58,8 +58,6 @@ class Front:
     def add(self, name: str, vector: Sequence[float]) -> Verdict:
         """Take in a vector unless a member dominates or equals it; members that it dominates drop out.
 
-        Ask `dropped_by` before to learn which those are.
-
         Args:
             name: Id of what has the vector.
             vector: Objective values, all minimised, as many as every member has.
@@ -82,18 +80,6 @@ class Front:
         self._ids = [*(old for old, kept in zip(self._ids, stays, strict=True) if kept), name]
         self._points = np.concatenate([self._points[stays], new[None]])
         return Verdict.ADDED
-
-    def dropped_by(self, vector: Sequence[float]) -> tuple[str, ...]:
-        """Ids of the members that a vector dominates, and that drop out when it is added.
-
-        Raises:
-            ValueError: as `add`.
-        """
-        new = self._checked(vector)
-        if not self._ids:
-            return ()
-        loses = _in_all(new <= self._points) & ~_in_all(new >= self._points)
-        return tuple(old for old, lost in zip(self._ids, loses, strict=True) if lost)
 
     def _checked(self, vector: Sequence[float]) -> Points:
         new = np.asarray(vector, dtype=np.float64)
@@ -177,8 +163,8 @@ def knee(points: ArrayLike, box: Sequence[Axis]) -> int:
     """Position of the point with the best trade-off between the first objective and the mean of the others.
 
     It is the one farthest below the straight line from the most accurate to the cheapest point, in the box's scales.
-    For two axes that choice does not depend on the scale of either. pymoo's `HighTradeoffPoints` is not used: it finds
-    none or several on small fronts, and switches off all warnings of the process.
+    For two axes that choice does not depend on the scale of either. pymoo's `HighTradeoffPoints` finds none or several
+    on small fronts: see `lemonade.deciding`.
 
     Args:
         points: Objective values, (n, d) with n at least 1; the first column is the error.

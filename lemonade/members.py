@@ -1,4 +1,4 @@
-"""Members of a front: a candidate with what came back for it, its weights and its network."""
+"""A trained network of a run, on its front or not: candidate, what came back for it, weights and module."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from lemonade.errors import LemonadeError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from lemonade.exporting.subject import Subject
+    from lemonade.subject import Subject
 
 BATCH = 256
 

@@ -9,7 +9,6 @@ from lemonade.assembly import Assembly
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config, make_config
 from lemonade.errors import LemonadeError
 from lemonade.evaluate import Evaluator
-from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.loop import Loop, Stop
 from lemonade.reporting.scalars import scalars_too
@@ -138,5 +137,5 @@ def describe(config: Config) -> list[str]:
     Raises:
         LemonadeError: for wrong settings or unreadable data.
     """
-    with Assembly(config, FakeEvaluator()) as assembly:
+    with Assembly(config, start=False) as assembly:
         return assembly.describe()

@@ -1,4 +1,4 @@
-"""The only writer of a run folder.
+"""The only writer of a search's part of a run folder (`models/`, `references/` and reports come after it).
 
 ::
 

@@ -14,11 +14,11 @@ from lemonade.cli import main
 from lemonade.config import Config, make_config
 from lemonade.data import load_dataset
 from lemonade.data.files import read_files
-from lemonade.exporting.subject import Subject
 from lemonade.history import Run
 from lemonade.predicting import predict, probabilities
 from lemonade.spaces.network import chain
 from lemonade.store import RunStore
+from lemonade.subject import Subject
 from lemonade.types import Candidate
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,8 @@ from torch import nn
 
 import lemonade
 from lemonade.errors import LemonadeError
-from lemonade.retraining.references import NAMES, adapted, references, train_references
+from lemonade.references import NAMES, read_references
+from lemonade.references.training import adapted, train_references
 from morphisms.reference import module_costs
 
 
@@ -46,7 +47,7 @@ def test_one_is_trained_once_and_is_no_member(tmp_path):
     run = lemonade.search(dataset="digits", evaluations=4, child_examples=400, workers=1, out=tmp_path / "r")
     told = []
     found = train_references(run, ["shufflenet_v2_x0_5"], on_reference=told.append)
-    assert found == told == references(run.folder)
+    assert found == told == read_references(run.folder)
     best = run.front.best()
     assert found[0].examples == sum(one.evaluation.examples for one in run.lineage(best.id)) // 50 * 50
     assert 0 <= found[0].error <= 1 and found[0].params > 300_000
@@ -61,7 +62,7 @@ def test_unknown_names_damage_and_lost_images_are_named(tmp_path):
         train_references(tmp_path / "r", ["resnet19"])
     with pytest.raises(LemonadeError, match="read its images from 'toy', and there is none here"):
         train_references(tmp_path / "r", ["resnet18"])
-    (tmp_path / "r/references").mkdir()
+    (tmp_path / "r/references").mkdir(exist_ok=True)
     (tmp_path / "r/references/resnet18.json").write_text("{}")
     with pytest.raises(LemonadeError, match=r"resnet18.json: cannot be read .*it is trained again"):
-        references(tmp_path / "r")
+        read_references(tmp_path / "r")

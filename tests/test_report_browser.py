@@ -9,8 +9,8 @@ from synthetic import config_of, write_run
 
 import lemonade
 from lemonade import Run
+from lemonade.references import Reference, write_reference
 from lemonade.reporting.webpage.serving import make_server
-from lemonade.retraining.references import Reference, write_reference
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")

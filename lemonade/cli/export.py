@@ -18,13 +18,8 @@ if TYPE_CHECKING:
     from lemonade.exporting.writing import Exported
 
 To = Annotated[
-    str,
-    typer.Option(
-        "--to",
-        metavar="A,B,..",
-        help="Which files: safetensors, pt2, onnx, python \\[default: all].",
-        show_default=False,
-    ),
+    str | None,
+    typer.Option("--to", metavar="A,B,..", help="Which files: safetensors, pt2, onnx, python \\[default: all]."),
 ]
 PushDir = Annotated[
     Path | None,
@@ -36,7 +31,7 @@ Licence = Annotated[str, typer.Option("--licence", metavar="NAME", help="Licence
 def export(
     run: options.RunFolder,
     models: options.Models = "front",
-    to: To = "safetensors,pt2,onnx,python",
+    to: To = None,
     push_dir: PushDir = None,
     weights: options.WeightsKind = "auto",
     licence: Licence = "unknown",
@@ -47,6 +42,7 @@ def export(
     Every file is read back and run on real images; how far it deviates from the original is printed and kept. They lie
     in the run folder under models/ID/, with a card that says how to load them.
     """
+    from lemonade.exporting import FORMATS
     from lemonade.exporting.writing import export as export_run
 
     console, shown = screen.console(), common.short_path(run)
@@ -55,8 +51,8 @@ def export(
         if not as_json:
             console.print(Text(_line(done)))
 
-    formats = [name.strip() for name in to.split(",") if name.strip()]
-    done = export_run(run, models, formats, push_dir, licence, weights, tell)
+    formats = FORMATS if to is None else [name.strip() for name in to.split(",") if name.strip()]
+    done = export_run(run, models, tuple(formats), push_dir, licence, weights, tell)
     whole = [one for one in done if not one.problem]
     if as_json:
         common.print_json({"models": [_record(one) for one in done]})

@@ -17,8 +17,8 @@ from lemonade.reporting import screen
 from lemonade.reporting.layout import Column, fitted
 
 if TYPE_CHECKING:
-    from lemonade.exporting.subject import Subject
     from lemonade.predicting import Prediction
+    from lemonade.subject import Subject
 
 BAR_WIDTH = 20
 LEAST_FOR_THEN = 80  # columns of a screen on which the less probable classes have room
@@ -46,9 +46,9 @@ def predict(
 
     Images that cannot be read are named; the others are predicted all the same, and the exit code is 1.
     """
-    from lemonade.exporting.subject import Subject
     from lemonade.history import Run
     from lemonade.predicting import predict as predict_images
+    from lemonade.subject import Subject
 
     loaded = Run.load(run)
     subject = Subject.of(loaded, loaded.member(model), weights)

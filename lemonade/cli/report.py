@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lemonade.cli import common, options
 from lemonade.numbers import count, duration
+from lemonade.references import NAMES, Reference
 from lemonade.reporting import screen
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ References = Annotated[
     typer.Option(
         "--references",
         metavar="A,B,..",
-        help="Hand-designed networks to train first and show beside the front: shufflenet_v2_x0_5, mobilenet_v3_small, "
-        "resnet18, or all. Minutes on a CPU; done once.",
+        help="Hand-designed networks to train first and show beside the front: "
+        f"{', '.join(NAMES)}, or all. Minutes on a CPU; done once.",
     ),
 ]
 
@@ -59,7 +60,7 @@ def report(
 
 def _train(run: Run, wanted: str) -> None:
     """Train what is not there yet, telling each on standard error."""
-    from lemonade.retraining.references import NAMES, Reference, train_references
+    from lemonade.references.training import train_references
 
     console = Console(stderr=True)
 

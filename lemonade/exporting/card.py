@@ -7,16 +7,13 @@ from collections.abc import Sequence
 import yaml
 
 from lemonade.exporting import FORMATS, Written
-from lemonade.exporting.subject import Subject
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
 from lemonade.reporting.reading import data_name
 from lemonade.retraining import START_KINDS, spread_text
+from lemonade.subject import Subject
 from morphisms import activation_bytes, flops, params
-
-PREFERRED = ("python", "onnx", "pt2", "safetensors")
-"""The formats in the order in which a reader would want to be told how to load one."""
 
 
 def about(subject: Subject) -> str:
@@ -87,7 +84,7 @@ def _title(run: Run, member: Member) -> str:
 
 
 def _loading(run: Run, files: Sequence[Written]) -> str:
-    name = next(name for name in PREFERRED if any(one.format == name for one in files))
+    name = [name for name in FORMATS if any(one.format == name for one in files)][-1]
     shape = ", ".join(map(str, run.facts["input_shape"]))
     first, *rest = FORMATS[name].loading
     lines = [first, "import torch", f"images = torch.rand(1, {shape})", *rest]

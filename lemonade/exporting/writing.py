@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from lemonade.errors import LemonadeError, unknown
 from lemonade.exporting import FORMATS, Format, Model, Written
 from lemonade.exporting.card import about, card
-from lemonade.exporting.subject import Subject, check_kind
 from lemonade.history import Run
 from lemonade.journal import write_whole
 from lemonade.members import EXPORT_RECORD, MODELS, Member
+from lemonade.subject import Subject, check_kind
 
 if TYPE_CHECKING:
     from torch import Tensor

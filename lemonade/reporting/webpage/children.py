@@ -7,6 +7,7 @@ from typing import Any
 
 from lemonade import numbers
 from lemonade.history import Run
+from lemonade.references import Reference, read_references
 from lemonade.reporting import network, reading, tables
 from lemonade.reporting.commands import command
 from lemonade.reporting.picture import UNITS
@@ -14,7 +15,6 @@ from lemonade.reporting.webpage.child import Child
 from lemonade.reporting.webpage.family import family_tree
 from lemonade.reporting.webpage.made import made_of
 from lemonade.reporting.webpage.networks import blocks
-from lemonade.retraining.references import Reference, references
 
 NETWORKS_AT_MOST = 400
 """Networks in one page, about a kilobyte each: the front's, their ancestors', then others in order of id."""
@@ -50,7 +50,7 @@ def page_data(run: Run, shown: Path) -> dict[str, Any]:
             [one.number, one.spent.examples, round(one.spent.seconds, 1), round(one.hypervolume, DIGITS)]
             for one in run.generations
         ],
-        "references": [_reference(one, names) for one in references(run.folder)],
+        "references": [_reference(one, names) for one in read_references(run.folder)],
         "family": family_tree(run, list(ancestry)),
         "commands": {verb: command(verb, shown, *rest) for verb, rest in _COMMANDS.items()},
         "ended": run.ended,

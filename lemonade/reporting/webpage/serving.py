@@ -39,7 +39,7 @@ def make_server(folder: Path, port: int) -> ThreadingHTTPServer:
 
 
 class Source:
-    """Reads a run folder for the server: once for each state of its journal."""
+    """Reads a run folder for the server: once for each state of its journal, and of what was made of its networks."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -58,7 +58,11 @@ class Source:
         except OSError:
             Run.load(self._folder)  # says in the project's words what is missing
             raise
-        return f'"{found.st_size:x}-{found.st_mtime_ns:x}"'
+        # what is made of networks after the search stands beside the journal, and on the page
+        made = [*self._folder.glob("models/*/*.json"), *self._folder.glob("models/*/retrained/*.json")]
+        made += self._folder.glob("references/*.json")
+        latest = max([path.stat().st_mtime_ns for path in made if path.exists()], default=0)
+        return f'"{found.st_size:x}-{found.st_mtime_ns:x}-{len(made):x}-{latest:x}"'
 
     def text(self, path: str) -> tuple[str, str]:
         """The state, and what is to be read at `PAGE` or `NEWS`.

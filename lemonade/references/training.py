@@ -1,83 +1,26 @@
-"""Hand-designed networks beside a front: torchvision's, adapted to the images and trained by the search's engine.
-
-They are no members: they lie in the run folder's `references/`, and only the report shows them.
-"""
+"""Training the reference networks of a run."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError, unknown
 from lemonade.history import Run
-from lemonade.journal import write_whole, writing
+from lemonade.journal import lock_folder, writing
+from lemonade.references.records import FOLDER, NAMES, Reference, read_references, write_reference
 
 if TYPE_CHECKING:
     from torch import nn
 
     from lemonade.assembly import Assembly
 
-NAMES = ("shufflenet_v2_x0_5", "mobilenet_v3_small", "resnet18")
-"""Networks of torchvision that stand for small, usual and large."""
-FOLDER = "references"
 # Side of the images below which so many of the first halvings are left out: as is usual for CIFAR's 32 pixels, where a
 # network made for 224 would see a single pixel from the middle on.
 KEPT_WHOLE = ((33, 2), (97, 1))
-
-
-@dataclass(frozen=True)
-class Reference:
-    """One hand-designed network, trained.
-
-    Attributes:
-        name: As torchvision calls it.
-        params: All its parameters.
-        flops: Multiply-adds of one image, counted by fvcore.
-        examples: Training images it saw.
-        error: Share of wrong validation images.
-        error_smoothed: One minus the mean probability of their true class.
-        seconds: Wall time of its training.
-        device: Where it ran.
-    """
-
-    name: str
-    params: int
-    flops: int
-    examples: int
-    error: float
-    error_smoothed: float
-    seconds: float
-    device: str
-
-
-def references(run_folder: Path) -> list[Reference]:
-    """The references of a run that have been trained, smallest first.
-
-    Raises:
-        LemonadeError: naming the file, if one is damaged.
-    """
-    found = []
-    for path in (run_folder / FOLDER).glob("*.json"):
-        try:
-            found.append(Reference(**json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, TypeError) as error:
-            raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and it is trained again.") from None
-    return sorted(found, key=lambda one: (one.params, one.name))
-
-
-def write_reference(run_folder: Path, one: Reference) -> None:
-    """Keep a reference with its run.
-
-    Raises:
-        LemonadeError: if it cannot be written.
-    """
-    path = run_folder / FOLDER / f"{one.name}.json"
-    with writing(path, "The others are kept."):
-        path.parent.mkdir(exist_ok=True)
-    write_whole(path, json.dumps(asdict(one), indent=1) + "\n", "The others are kept.")
 
 
 def train_references(
@@ -111,18 +54,30 @@ def train_references(
         if name not in NAMES:
             raise unknown("reference network", name, NAMES)
     best = run.front.best()
-    known = {one.name for one in references(run.folder)}
+    known = {one.name for one in read_references(run.folder)}
     waiting = [name for name in names if name not in known]
     if waiting:
         examples = sum(one.evaluation.examples for one in run.lineage(best.id))
         config = run.config if device is None else run.config.model_copy(update={"device": device})
-        with Assembly.again(run, config=config) as assembly:
+        with _locked(run.folder / FOLDER), Assembly.again(run, config=config, start=False) as assembly:
             for name in waiting:
                 trained = _trained(name, assembly, examples)
                 write_reference(run.folder, trained)
                 if on_reference is not None:
                     on_reference(trained)
-    return references(run.folder)
+    return read_references(run.folder)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Only one process trains references of a run at a time."""
+    with writing(folder, "Nothing was trained."):
+        folder.mkdir(exist_ok=True)
+    lock = lock_folder(folder)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def adapted(name: str, input_shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:
