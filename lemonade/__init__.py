@@ -35,6 +35,10 @@ _HOME = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"lemonade.{_HOME[name]}"), name)

@@ -17,7 +17,8 @@ from morphisms import NetworkGraph, Node, flops, params
 
 PACKAGES = (
     "torch", "torchvision", "pymoo", "deap", "numpy", "fvcore",
-    "scipy", "scikit-learn", "safetensors", "pydantic", "PyYAML", "typer", "rich", "matplotlib",
+    "scipy", "scikit-learn", "safetensors", "pydantic", "PyYAML", "typer", "rich", "matplotlib", "joblib", "plotly",
+    "onnx", "onnxscript", "onnxruntime",
 )  # fmt: skip
 LEAST_FREE_BYTES = 1e9
 INSTALL = "Install it anew: pip install --force-reinstall lemonade-nas"

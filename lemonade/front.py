@@ -162,7 +162,8 @@ def non_dominated(points: ArrayLike) -> NDArray[np.intp]:
 def knee(points: ArrayLike, box: Sequence[Axis]) -> int:
     """Position of the point with the best trade-off between the first objective and the mean of the others.
 
-    It is the one farthest below the straight line from the most accurate to the cheapest point, in the box's scales.
+    It is the one farthest below the straight line from the most accurate to the cheapest point, in the box's scales;
+    those two themselves only if there is no other.
     For two axes that choice does not depend on the scale of either. pymoo's `HighTradeoffPoints` finds none or several
     on small fronts: see `lemonade.deciding`.
 
@@ -182,6 +183,8 @@ def knee(points: ArrayLike, box: Sequence[Axis]) -> int:
     cheapest = np.lexsort((error, cost))[0]
     rise, run = error[cheapest] - error[best], cost[best] - cost[cheapest]
     below = rise * (cost[best] - cost) + run * (error[best] - error)
+    if len(inside) > 2:  # where all lie above the line the ends would win, and they are no trade-off
+        below[[best, cheapest]] = -np.inf
     # rounding must not decide between points on the line: the more accurate of them is taken
     close = np.flatnonzero(below >= below.max() - 1e-12)
     return int(close[np.lexsort((cost[close], error[close]))[0]])

@@ -66,12 +66,18 @@ class FrontView(Sequence[Member]):
         chosen = able if len(able) >= 3 else list(range(len(points)))
         return self.members[chosen[knee(points[chosen], [one.axis for one in self.objectives])]]
 
-    def where(self, limits: Mapping[str, float]) -> FrontView:
-        """The members whose values are at most the limits, as a view of the same kind.
+    def where(self, limits: Mapping[str, float] | str) -> FrontView:
+        """The members within limits, as a view of the same kind.
+
+        Args:
+            limits: Largest values by name, or conditions as the command line takes them: ``"params<=50000"``.
 
         Raises:
             LemonadeError: for a limit on something that members have no value of.
         """
+        if isinstance(limits, str):
+            asked = parse_conditions(limits, list(self.members[0].values) if self.members else [], "where")
+            return FrontView([m for m in self.members if fulfilled(asked, m.values)], self.objectives, self.smoothed)
         for name in limits:
             for member in self.members:
                 if name not in member.values:
@@ -91,11 +97,10 @@ class FrontView(Sequence[Member]):
         if not self.members:
             raise LemonadeError("the front is empty: no child has been trained without failure yet.")
         if isinstance(limits, str):
-            asked = parse_conditions(limits, list(self.members[0].values), "best")
-            kept = tuple(one for one in self.members if fulfilled(asked, one.values))
-            if not kept:
+            within = self.where(limits)
+            if not within.members:
                 raise LemonadeError(f"no member of the front fulfils '{limits}'.")
-            return FrontView(kept, self.objectives, self.smoothed).best()
+            return within.best()
         kept = self.where(limits or {}).members
         if not kept:
             wanted = " and ".join(f"{name} <= {limit:,.12g}" for name, limit in (limits or {}).items())

@@ -112,4 +112,8 @@ class Subject:
         training = self.training
         if training is None:
             return "as the search left them"
-        return f"retrained on {count(training.examples)} images {training.origin}"
+        told = f"retrained on {count(training.examples)} images {training.origin}"
+        left, reached = self.member.values["error"], training.error
+        if reached is not None and reached > left:
+            told += f" (validation error {reached:.4f}; the search left it at {left:.4f})"
+        return told

@@ -48,7 +48,9 @@ def test_classes_are_split_and_their_order_is_that_of_names(tmp_path: Path) -> N
         assert (part.images[:, 0, 0, 0] // 50).tolist() == part.labels.tolist()
     every = [50 * label + number for label in range(3) for number in range(5)]
     assert sorted(levels(data.train) + levels(data.validation) + levels(test)) == every
-    assert data.notes == ("images brought to 8x8 (the median, at most 64; image_size sets another), grey",)
+    assert data.notes == (
+        "images brought to 8x8 (the median, at most 64; image_size sets another), grey, cut to their centre",
+    )
 
 
 @pytest.mark.parametrize("word", ["val", "valid", "validation", "Val"])

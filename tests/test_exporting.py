@@ -5,17 +5,22 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 import run_folders
 import torch
 import yaml
 from graphs import graphs, random_weights
 from hypothesis import given, settings
+from PIL import Image
 from run_folders import small_run
 
 import lemonade
 from lemonade.cli import main
+from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
 from lemonade.exporting import FORMATS, Model, load
 from lemonade.exporting.formats import Onnx, PythonFile, Safetensors
@@ -225,6 +230,29 @@ class TestExport:
         assert {path.name for path in (tmp_path / "hub").iterdir()} == {"README.md", "model.onnx"}
         lemonade.export(run, models="c0000,c0003", to=["safetensors"], push_dir=tmp_path / "hubs")
         assert {path.name for path in (tmp_path / "hubs").iterdir()} == {"c0000", "c0003"}
+
+    def test_a_folder_that_holds_something_is_not_pushed_into(self, run, tmp_path):
+        (tmp_path / "hub").mkdir()
+        (tmp_path / "hub/model.py").write_text("another's")
+        with pytest.raises(LemonadeError, match="hub: expected a new or an empty folder"):
+            lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "hub")
+        assert not (run / "models").exists()
+
+    def test_the_cards_lines_prepare_an_image_file_as_the_runs_were(self, run, monkeypatch):
+        folder = lemonade.export(run, models="c0003", to=["onnx"])[0].folder
+        monkeypatch.chdir(folder)
+        pixels = np.random.default_rng(0).integers(0, 255, (37, 23, 4), dtype=np.uint8)
+        Image.fromarray(pixels).save("photo.jpg", format="png")
+        blocks = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+        assert len(blocks) == 2
+        space = {}
+        exec(blocks[1], space)
+        loaded = lemonade.Run.load(run)
+        wanted, failures = read_files([folder / "photo.jpg"], loaded.facts)
+        assert not failures
+        assert torch.allclose(space["images"] * 255, wanted.float(), atol=1.01)  # Pillow's filters differ by rounding
+        session = onnxruntime.InferenceSession("model.onnx")
+        assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list(loaded.facts["classes"])
 
     def test_the_cards_head_is_what_hubs_read(self, run):
         folder = lemonade.export(run, models="c0003", to=["safetensors"], licence="apache-2.0")[0].folder

@@ -158,11 +158,12 @@ def test_knee_bends_most() -> None:
     [
         ([[0.5, 0.5]], 0),
         ([[0.9, 0.1], [0.1, 0.9]], 1),
-        ([[0.5, 0.5], [0.9, 0.1], [0.1, 0.9]], 2),
+        ([[0.5, 0.5], [0.9, 0.1], [0.1, 0.9]], 0),
+        ([[0.6, 0.6], [0.9, 0.1], [0.1, 0.9]], 0),  # above the line: still no end
         ([[0.5, 2], [0.5, 2]], 0),
     ],
 )
-def test_knee_of_a_straight_line_is_its_most_accurate_end(points: list[list[float]], position: int) -> None:
+def test_knee_is_no_end_where_there_is_another(points: list[list[float]], position: int) -> None:
     assert knee(points, [UNIT, UNIT]) == position
 
 

@@ -72,10 +72,22 @@ def retrain(
         return
     console.print(_table(loaded, found))
     test = numbers.count(loaded.facts["test"])
-    console.print(Text(f"Mean and standard deviation over seeds; {test} test images.", style="quiet"))
+    console.print(Text(f"Mean ± standard deviation over seeds alone; {test} test images.", style="quiet"))
+    for sentence in _certainty(loaded, found):
+        console.print(Text(sentence, style="quiet"))
     common.print_next(
         console, [(("export", shown, "--models", next(iter(found))), "as files, with the best of these weights")]
     )
+
+
+def _certainty(run: Run, found: dict[str, Retrained]) -> list[str]:
+    """How well so many test images tell the error of the first network."""
+    name, group = next(iter(found.items()))
+    if group.chosen is None or group.chosen.test is None:
+        return []
+    low, high = numbers.wilson(group.chosen.test, run.facts["test"])
+    told = f"{group.chosen.test:.4f} on so many images lies between {low:.4f} and {high:.4f} (95 %)"
+    return [f"{name}, best by smoothed validation error {group.chosen.origin}: test error {told}."]
 
 
 def _announcement(plan: Plan) -> str:

@@ -51,7 +51,9 @@ def read_files(files: Sequence[Path], facts: Mapping[str, Any]) -> tuple[Tensor,
     channels, height, width = facts["input_shape"]
     grey = channels == 1
     prepare = (
-        partial(to_array, side=height, grey=grey) if _decoded(facts) else partial(_covered, shape=facts["input_shape"])
+        partial(to_array, side=height, grey=grey)
+        if were_files(facts)
+        else partial(_covered, shape=facts["input_shape"])
     )
     pixels, _, failures = decode_with(
         prepare, file_opener([os.fspath(path) for path in files]), len(files), (channels, height, width)
@@ -66,7 +68,7 @@ def _covered(image: Image.Image, shape: Sequence[int]) -> Array:
     return cover(pixels[None], height, width)[0].numpy()
 
 
-def _decoded(facts: Mapping[str, Any]) -> bool:
-    """Whether the run's images were files; runs of earlier versions do not say so of themselves."""
+def were_files(facts: Mapping[str, Any]) -> bool:
+    """Whether a run's images were files; runs of earlier versions do not say so of themselves."""
     name = str(facts["name"])
     return bool(facts.get("decoded", name not in SOURCES and Path(name).suffix.lower() != ".npz"))

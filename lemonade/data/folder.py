@@ -79,7 +79,8 @@ class FolderSource:
             more = ", ..." if len(left_out) > 10 else ""
             notes.append(f"{len(left_out):,} unreadable image{plural} left out: {', '.join(left_out[:10])}{more}")
         why = "" if asked else " (the median, at most 64; image_size sets another)"
-        notes.append(f"images brought to {side}x{side}{why}, {'grey' if whole.images.shape[1] == 1 else 'RGB'}")
+        colours = "grey" if whole.images.shape[1] == 1 else "RGB"
+        notes.append(f"images brought to {side}x{side}{why}, {colours}, cut to their centre")
         train = Split(whole.images[:border], whole.labels[:border])
         return train, Split(whole.images[border:], whole.labels[border:]), notes
 

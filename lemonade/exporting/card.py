@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import yaml
 
+from lemonade.data.files import were_files
 from lemonade.exporting import FORMATS, Written
 from lemonade.history import Run
 from lemonade.members import Member
@@ -42,6 +44,7 @@ def card(subject: Subject, files: Sequence[Written], licence: str) -> str:
     sections = {
         "How to load it": _loading(run, files),
         "Input and output": f"{member.input[0].upper()}{member.input[1:]}. Standardisation of the images is inside.",
+        "From an image file to a class": _preparing(run),
         "Metrics": _metrics(subject),
         "Size": _size(member),
         "Files": _files(files),
@@ -89,6 +92,33 @@ def _loading(run: Run, files: Sequence[Written]) -> str:
     first, *rest = FORMATS[name].loading
     lines = [first, "import torch", f"images = torch.rand(1, {shape})", *rest]
     return "\n".join(["```python", *dict.fromkeys(lines), "```"])
+
+
+def _preparing(run: Run) -> str:
+    """Lines from a file to `images`, as the run's own images were prepared, and from `logits` to a name."""
+    channels, height, width = run.facts["input_shape"]
+    mode, values = ("L", "image") if channels == 1 else ("RGB", "image.transpose(2, 0, 1)")
+    filter_name = "BICUBIC" if were_files(run.facts) else "BILINEAR"
+    lines = [
+        "import numpy, torch",
+        "from PIL import Image, ImageOps",
+        'image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGBA")',
+        f'image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("{mode}")',
+        f"image = numpy.asarray(ImageOps.fit(image, ({width}, {height}), Image.Resampling.{filter_name}))",
+        f'images = torch.from_numpy({values}.astype("float32") / 255).reshape(1, {channels}, {height}, {width})',
+    ]
+    return "\n".join(
+        [
+            "Upright, on white where transparent, the centre cut out and brought to size, as the training images were:",
+            "",
+            "```python",
+            *lines,
+            "```",
+            "",
+            "These `images` go into the lines above; `logits[0].argmax()` is the position of the class in this list: "
+            f"`{json.dumps(list(run.facts['classes']), ensure_ascii=False)}`. For probabilities take the softmax.",
+        ]
+    )
 
 
 def _metrics(subject: Subject) -> str:

@@ -88,7 +88,7 @@ class Program(Format):
 
 
 class Onnx(Format):
-    """ONNX with a dynamic batch, its weights inside."""
+    """ONNX with a dynamic batch, its weights inside; names of the classes and a sentence lie in its metadata."""
 
     name, file = "onnx", "model.onnx"
     needs = ("onnx", "onnxscript", "onnxruntime")
@@ -101,7 +101,10 @@ class Onnx(Format):
     def write(self, model: Model, path: Path) -> None:
         """One file, in the opset that torch recommends."""
         with silence():
-            onnx_program(model.program).save(path, external_data=False)
+            program = onnx_program(model.program)
+            program.model.metadata_props["classes"] = json.dumps(list(model.facts["classes"]))
+            program.model.metadata_props["about"] = model.about
+            program.save(path, external_data=False)
 
     def logits(self, path: Path, images: Tensor) -> Tensor:
         """By onnxruntime on the CPU."""

@@ -73,7 +73,8 @@ def export(
         run: A run or its folder.
         models: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
         to: Names of `FORMATS`; a format's companions come along (Python reads the safetensors).
-        push_dir: A folder to lay out for a model hub as well: one network's files, or a folder for each of several.
+        push_dir: A new or empty folder to lay out for a model hub as well: one network's files, or a folder for each
+            of several.
         licence: Goes into the cards.
         weights: ``"search"``, as the search left them; ``"retrained"``, the best on validation images of the longest
             trainings that `retrain` made; ``"auto"``, retrained ones where there are any.
@@ -89,6 +90,8 @@ def export(
     check_kind(weights)
     formats = _wanted(to)
     members = run.choose(models)
+    if push_dir is not None:
+        _check_push_dir(Path(push_dir))
     order = _Order(formats, weights, licence, *_images(run))
     done = []
     for member in members:
@@ -185,6 +188,12 @@ def _written(one: Format, model: Model, folder: Path, order: _Order, wanted: Ten
         with suppress(OSError):
             partial.unlink(missing_ok=True)
     return Written(one.name, one.file, size, deviation, order.checked_on)
+
+
+def _check_push_dir(target: Path) -> None:
+    """Refuse a folder with files in it: a card of one network beside weights of another would mislead."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise LemonadeError(f"{target}: expected a new or an empty folder for the files, and it holds some. Empty it.")
 
 
 def _lay_out(done: Sequence[Exported], target: Path) -> None:

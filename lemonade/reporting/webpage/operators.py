@@ -15,7 +15,7 @@ from lemonade.types import Status
 
 @dataclass(frozen=True)
 class OperatorRecord:
-    """One operator; a child counts under each of those that made it.
+    """One operator; a child counts under each of those that made it, its changes of error only under a single one.
 
     Attributes:
         name: The operator.
@@ -47,7 +47,8 @@ def operator_records(run: Run) -> list[OperatorRecord]:
     records = []
     for name in names:
         made = [one for one in trained if name in one.operators]
-        changes = [_changes(run, one) for one in made]
+        # what a child changed is told of an operator only if no other had a part in it
+        changes = [_changes(run, one) for one in made if set(one.operators) == {name}]
         records.append(
             OperatorRecord(
                 name,

@@ -114,7 +114,8 @@ def operators(run: Run) -> Html:
     ]
     name = "smoothed error" if run.smoothed else "error"
     note = (
-        "A child made by several operators counts under each. The last three columns: by how much the rewrite, "
+        "A child made by several operators counts under each, but in the last three columns only children of a single "
+        "one do: by how much the rewrite, "
         f"distillation and training changed the {name} from the parent's (+: worse), medians over trained children; "
         "those that began with fresh weights are not among them."
     )
