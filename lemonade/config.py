@@ -92,6 +92,13 @@ class SearchSettings(Settings):
     gain_per: Literal["second", "child"] = Field(
         "second", description="gains are divided by the time that training is likely to take, or not"
     )
+    gain_box: Literal["run", "front"] = Field(
+        "run", description="gains are told in the run's box, or in one around the front, which moves with it"
+    )
+    predict: Literal["change", "error"] = Field(
+        "change", description="the forecast learns how errors differ from the parent's, or errors by themselves"
+    )
+    forecast_from: int = Field(16, ge=2, description="children to learn from before any gain is forecast")
     explore_share: float = Field(0.25, ge=0, le=1, description="share of the children drawn by density all the same")
     stop_chance: float = Field(
         0.05, ge=0, lt=1, description="a child less likely than this to reach the front is stopped early; 0: none is"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front
 from lemonade.spaces import Space
 from lemonade.types import Candidate, Evaluation
-from morphisms import NetworkGraph
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Setting:
     Attributes:
         search: The method's settings.
         space: Where it searches.
-        costs: Values of the cheap objectives of a graph, without training.
+        costs: Values of the cheap objectives of a genotype, without training.
         limits: Largest allowed cost by name.
         floors: Smallest cost of interest by name: where the hypervolume's box begins. Networks below gain nothing
             there, and inverse densities would draw ever more of them (LEMONADE has a lower bound on size as well).
@@ -36,8 +35,8 @@ class Setting:
     """
 
     search: SearchSettings
-    space: Space
-    costs: Callable[[NetworkGraph], Mapping[str, float]]
+    space: Space[Any]
+    costs: Callable[[Any], Mapping[str, float]]
     limits: Mapping[str, float]
     floors: Mapping[str, float]
     vector: Callable[[Candidate, Evaluation], tuple[float, ...]]
@@ -63,7 +62,7 @@ class Setting:
         """The error to raise where no network meets the limits: it names one and the smallest network."""
         fallback = self.space.smallest()
         for name, limit in self.limits.items():
-            least = min(self.costs(start.graph).get(name, 0) for start in fallback)
+            least = min(self.costs(start.genotype).get(name, 0) for start in fallback)
             if least > limit:
                 return LemonadeError(
                     f"no start network of the space '{self.space.name}' has {name} <= {limit:g}: the smallest has "

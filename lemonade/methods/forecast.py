@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lemonade.front import Axis
 from lemonade.methods.base import Setting
 from lemonade.methods.gain import Coverage, Shown, log_errors
-from lemonade.methods.regression import LEAST_ROWS, CurveModel, ErrorModel, Scales, tuned, tuning_size
-from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Hurdle, Status
+from lemonade.methods.regression import Bend, CurveModel, ErrorModel, Scales, tuned, tuning_size
+from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Genotype, Hurdle, Status
 from morphisms import OPERATORS, Morphism, NetworkGraph, flops
 
 LEAST_CURVES = 40
@@ -28,6 +29,8 @@ STOP_SHARE = 0.3
 and .13 fresh (root mean square), before it to .25 and .22, after a half of it to .09."""
 _PROBABILITIES = (np.arange(15) + 0.5) / 15
 """Quantiles of a predicted error at which the gain is taken."""
+MARGIN = 0.05
+"""A box around the members reaches so far beyond them, as a share of it, that the ones at its ends count."""
 WORST_CHANGE = 0.5
 """Log errors further above the parent's count as this: how badly some children failed says little of the others."""
 
@@ -80,26 +83,30 @@ class Forecast:
     @property
     def ready(self) -> bool:
         """Whether there is enough to learn from."""
-        return len(self._finished()) >= LEAST_ROWS
+        return len(self._finished()) >= self._setting.search.forecast_from
 
     def features(
         self,
-        graph: NetworkGraph,
+        genotype: Genotype,
         costs: Mapping[str, float],
         morphisms: Sequence[Morphism],
-        parent: Candidate,
+        parent: Candidate | None,
         lineage_examples: int,
-    ) -> Features:
-        """What the models see of a child before it is trained.
+    ) -> Features | None:
+        """What the models see of a child before it is trained; None for a start network if a parent has to be known.
 
         Args:
-            graph: The child.
+            genotype: The child.
             costs: Its cheap objectives.
             morphisms: How it comes about.
             parent: A network told before.
             lineage_examples: Training images that its weights have seen already.
         """
         sizes = np.log10(np.maximum(list(costs.values()), 1))
+        if self._setting.search.predict == "error":
+            return Features(0.0, (*sizes.tolist(), *self._setting.space.features(genotype)))
+        if parent is None:
+            return None
         growth = sizes - np.log10(np.maximum(list(parent.costs.values()), 1))
         used = [morphism.operator for morphism in morphisms]
         others = (
@@ -107,12 +114,12 @@ class Forecast:
             *growth.tolist(),
             float(np.log10(1 + lineage_examples)),
             *(float(used.count(name)) for name in OPERATORS),
-            *self._setting.space.features(graph),
+            *self._setting.space.features(genotype),
         )
         return Features(float(log_errors(self._known[parent.id].deciding)), others)
 
     def told(self, candidate: Candidate, evaluation: Evaluation, features: Features | None) -> None:
-        """Learn from a result; `features` is None for a start network, which has no parent to predict it from."""
+        """Learn from a result, `features` being what was seen of it before; None: nothing to predict it from."""
         log_error = math.nan
         if evaluation.status is Status.OK:
             deciding = self._setting.vector(candidate, evaluation)[0]
@@ -126,9 +133,9 @@ class Forecast:
 
     def ranked(
         self,
-        graphs: Sequence[NetworkGraph],
         features: Sequence[Features],
         costs: Sequence[Mapping[str, float]],
+        efforts: Sequence[float],
         front: Sequence[str],
         count: int,
         taken: Sequence[int] = (),
@@ -138,48 +145,46 @@ class Forecast:
         Each is chosen as if those before had turned out as predicted.
 
         Args:
-            graphs: The proposals.
-            features: What the model sees of each.
+            features: What the model sees of each proposal.
             costs: The proposals' cheap objectives.
+            efforts: What the proposals cost to train; gains are divided by it.
             front: Ids of the members.
             count: How many to choose, those `taken` included.
             taken: Positions chosen beforehand, which come first.
         """
         from scipy.special import ndtri
 
-        axes = self._setting.axes
         shown = self._shown()
-        coverage = Coverage(axes["error"], [axes[name] for name in costs[0]])
         members = [self._known[name] for name in front]
+        coverage = Coverage(*self._box(members, costs))
         for member, points in zip(
             members, coverage.reached([list(one.costs.values()) for one in members]), strict=True
         ):
             coverage.add(float(shown(member.deciding)), points)
-        change, deviation = self._model().predict([one.all for one in features])
-        mean = change + [one.parent for one in features]
-        errors = shown(np.exp(mean[:, None] + deviation[:, None] * ndtri(_PROBABILITIES)[None, :]))
-        middle, reached = shown(np.exp(mean)), coverage.reached([list(one.values()) for one in costs])
-        per_child = self._setting.search.gain_per == "child"
-        effort = np.array([1.0 if per_child else training_effort(graph) for graph in graphs])
+        found, deviation = self._model().predict([one.all for one in features])
+        quantiles = found[:, None] + deviation[:, None] * ndtri([*_PROBABILITIES, 0.5])[None, :]
+        logs = self._bend().straight(quantiles) + np.array([one.parent for one in features])[:, None]
+        *_, middle = columns = shown(np.exp(logs)).T
+        errors, reached = np.array(columns[:-1]).T, coverage.reached([list(one.values()) for one in costs])
         chosen: list[int] = []
         while len(chosen) < count:
             if len(chosen) < len(taken):
                 position = taken[len(chosen)]
             else:
-                gains: NDArray[np.float64] = coverage.gains(errors, reached) / effort
+                gains: NDArray[np.float64] = coverage.gains(errors, reached) / np.asarray(efforts)
                 gains[chosen] = -1
                 position = int(gains.argmax())
             chosen.append(position)
             coverage.add(float(middle[position]), reached[position])
         return chosen
 
-    def hurdle(self, features: Features, costs: Mapping[str, float], front: Sequence[str]) -> Hurdle | None:
+    def hurdle(self, features: Features | None, costs: Mapping[str, float], front: Sequence[str]) -> Hurdle | None:
         """The loss from which on a child will hardly reach the front; None where that cannot be said."""
         chance = self._setting.search.stop_chance
         members = [self._known[name] for name in front]
         rivals = [one.deciding for one in members if all(one.costs[name] <= costs[name] for name in costs)]
         curves = self._curves()
-        if chance == 0 or curves is None or not rivals or self._setting.axes.keys() != {"error", *costs}:
+        if chance == 0 or features is None or curves is None or not rivals or self._setting.axes.keys() != {"error", *costs}:
             return None
         most = curves.highest_loss(features.all, float(log_errors(min(rivals))), chance)
         return Hurdle(STOP_SHARE, float(np.exp(most))) if np.isfinite(most) else None
@@ -207,8 +212,33 @@ class Forecast:
         finished = self._finished()
         size = tuning_size(len(finished))
         if self._scales is None or self._scales[0] != size:
-            self._scales = (size, tuned(*_changes(finished[:size])))
-        return ErrorModel(*_changes(self._filled()), self._scales[1])
+            self._scales = (size, tuned(*self._learned(finished[:size])))
+        return ErrorModel(*self._learned(self._filled()), self._scales[1])
+
+    def _bend(self) -> Bend:
+        """How errors are laid out for the model: changes of their logarithms as they are."""
+        if self._setting.search.predict == "change":
+            return Bend(0.0, 0.0)
+        return Bend.of([row.log_error for row in self._finished()])
+
+    def _learned(self, rows: Sequence[_Row]) -> tuple[list[tuple[float, ...]], NDArray[np.float64]]:
+        """Features, and what the model is to say of them."""
+        changes = np.array([row.log_error - row.features.parent for row in rows])
+        if self._setting.search.predict == "change":
+            changes = np.minimum(changes, WORST_CHANGE)
+        return [row.features.all for row in rows], self._bend().bent(changes)
+
+    def _box(self, members: Sequence[Known], costs: Sequence[Mapping[str, float]]) -> tuple[Axis, list[Axis]]:
+        """The box that gains are told in: the run's, or what lies between the members and the proposals."""
+        axes = self._setting.axes
+        if self._setting.search.gain_box == "run":
+            return axes["error"], [axes[name] for name in costs[0]]
+        errors = [member.shown for member in members]
+        sides = [_around(axes["error"], [*errors, max(errors) + MARGIN * (max(errors) - min(errors))])]
+        for name in costs[0]:
+            values = [one[name] for one in (*[member.costs for member in members], *costs)]
+            sides.append(_around(axes[name], [*values, max(values) * (1 + MARGIN)]))
+        return sides[0], sides[1:]
 
     def _filled(self) -> list[_Row]:
         """All rows; what was stopped early has the error that its loss foretold."""
@@ -222,9 +252,10 @@ class Forecast:
         return filled
 
 
-def _changes(rows: Sequence[_Row]) -> tuple[list[tuple[float, ...]], list[float]]:
-    """Features, and changes of the log error from the parent's."""
-    return [row.features.all for row in rows], [min(row.log_error - row.features.parent, WORST_CHANGE) for row in rows]
+def _around(axis: Axis, values: Sequence[float]) -> Axis:
+    """An axis of the same kind around these values; a linear one begins at 0, since a mean may lie below them."""
+    low, high = min(values), max(values)
+    return Axis(low if axis.log else min(low, 0.0), high if high > low else low + 1.0, axis.log)
 
 
 def training_effort(graph: NetworkGraph) -> float:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from lemonade.front import Front
 from lemonade.methods.base import GenerationReport, Setting, candidate_id
-from lemonade.types import Candidate, Evaluation, Status
-from morphisms import NetworkGraph
+from lemonade.types import Candidate, Evaluation, Genotype, Status
 
 
 class Generational(ABC):
     """A `lemonade.methods.base.Search` but for its candidates: see `generation`."""
+
+    spaces: ClassVar[tuple[str, ...] | None] = None
+    """Names of the spaces it exists on; None: all of them."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -101,17 +104,17 @@ class Generational(ABC):
             return False
         return True
 
-    def without_parent(self, number: int, graph: NetworkGraph, examples: int, origin: str) -> Candidate:
+    def without_parent(self, number: int, genotype: Genotype, examples: int, origin: str) -> Candidate:
         """A candidate to be trained from fresh weights; counted as accepted."""
         self.report.count([], "accepted")
         return Candidate(
             id=candidate_id(number),
-            graph=graph,
-            key=self.setting.space.key(graph),
+            genotype=genotype,
+            key=self.setting.space.key(genotype),
             parent=None,
             morphisms=(),
             generation=self._generation,
-            costs=dict(self.setting.costs(graph)),
+            costs=dict(self.setting.costs(genotype)),
             examples=examples,
             seed=self.setting.candidate_seed(number),
             origin=origin,
