@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lemonade.front import Axis
 from lemonade.methods.base import Setting
 from lemonade.methods.gain import Coverage, Shown, log_errors
-from lemonade.methods.regression import Bend, CurveModel, ErrorModel, Scales, tuned, tuning_size
+from lemonade.methods.regression import Bend, CurveModel, ErrorModel, Scales, grouped, tuned, tuning_size
 from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Genotype, Hurdle, Status
 from morphisms import OPERATORS, Morphism, NetworkGraph, flops
 
@@ -212,8 +212,15 @@ class Forecast:
         finished = self._finished()
         size = tuning_size(len(finished))
         if self._scales is None or self._scales[0] != size:
-            self._scales = (size, tuned(*self._learned(finished[:size])))
+            self._scales = (size, self._tuned(finished[:size]))
         return ErrorModel(*self._learned(self._filled()), self._scales[1])
+
+    def _tuned(self, rows: Sequence[_Row]) -> Scales:
+        features, values = self._learned(rows)
+        if self._setting.search.predict == "change":
+            return tuned(features, values)
+        groups = self._setting.space.groups()
+        return grouped(features, values, [len(features[0]) - sum(groups), *groups])
 
     def _bend(self) -> Bend:
         """How errors are laid out for the model: changes of their logarithms as they are."""

@@ -150,9 +150,11 @@ class Lemonade(Generational):
         else:
             ranks = search.accept == "gain" and self._forecast.ready
             drawn = round(search.children * search.explore_share) if ranks else search.children
-            at = _points(proposals)
-            weights = self._weights(_points(population) if search.density_of == "population" else at, at)
-            chosen = rng.choice(len(proposals), size=drawn, replace=False, p=weights).tolist()
+            chosen = []
+            if drawn:
+                at = _points(proposals)
+                weights = self._weights(_points(population) if search.density_of == "population" else at, at)
+                chosen = rng.choice(len(proposals), size=drawn, replace=False, p=weights).tolist()
             if ranks:
                 chosen = self._forecast.ranked(
                     [features for one in proposals if (features := self._features(one)) is not None],

@@ -115,6 +115,35 @@ def tuned(features: ArrayLike, changes: ArrayLike) -> Scales:
     return Scales(scales.middle, scales.spread, process.kernel_)
 
 
+def grouped(features: ArrayLike, values: ArrayLike, groups: Sequence[int]) -> Scales:
+    """Scales from few networks with features of several kinds, by maximum a posteriori; else as `tuned`.
+
+    Args:
+        features: (n, d), oldest first.
+        values: (n,).
+        groups: How many columns belong to each kind, in their order; the sum is d.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
+
+    from lemonade.methods.kernels import GroupedMatern, most_probable
+
+    rows, found = np.asarray(features, dtype=np.float64)[-MOST_ROWS:], np.asarray(values)[-MOST_ROWS:]
+    spread = rows.std(axis=0)
+    kept = [int(part.sum()) for part in np.split(spread > 1e-9, np.cumsum(groups)[:-1])]
+    kinds = [columns for columns in kept if columns]
+    # distances grow with the root of the number of columns
+    matern = GroupedMatern([2 * np.sqrt(columns) for columns in kinds], kinds)
+    kernel = ConstantKernel(1.0, (0.05, 20)) * matern + WhiteKernel(0.03, (1e-4, 1))
+    scales = Scales(rows.mean(axis=0), spread, kernel)
+    process = GaussianProcessRegressor(kernel, normalize_y=True, optimizer=most_probable)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process.fit(scales.standardised(rows), found)
+    return Scales(scales.middle, scales.spread, process.kernel_)
+
+
 def tuning_size(rows: int) -> int:
     """How many of so many networks, the oldest ones, the scales are taken from: it grows by leaps."""
     size = LEAST_ROWS

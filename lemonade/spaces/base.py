@@ -58,6 +58,10 @@ class Space(Protocol[G]):
         """Numbers, always as many, that tell networks apart beyond their costs: what a forecast may learn from."""
         ...
 
+    def groups(self) -> Sequence[int]:
+        """How many of the features are of one kind each, in their order: a model scales those of a kind alike."""
+        ...
+
     def key(self, genotype: G) -> str:
         """What tells duplicates apart, free of names."""
         ...

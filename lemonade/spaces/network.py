@@ -70,6 +70,10 @@ class NetworkSpace:
         counts = Counter(node.op for node in genotype.nodes)
         return [math.log10(params(genotype)), math.log10(flops(genotype)), *(math.log1p(counts[op]) for op in OPS)]
 
+    def groups(self) -> list[int]:
+        """All are of one kind."""
+        return [2 + len(OPS)]
+
     def _rewritten(
         self, graph: NetworkGraph, steps: int, rng: np.random.Generator
     ) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:

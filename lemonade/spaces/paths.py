@@ -25,6 +25,18 @@ class Edge:
     label: str | None
 
 
+def on_paths(nodes: Sequence[Sequence[Edge]]) -> list[list[bool]]:
+    """Of each edge, whether a path from node 0 to the last node goes along it; `nodes` as for `path_features`."""
+    reached = [True]
+    for edges in nodes:
+        reached.append(any(reached[edge.source] for edge in edges))
+    wanted = [False] * len(nodes) + [True]
+    for node in range(len(nodes), 0, -1):
+        for edge in nodes[node - 1]:
+            wanted[edge.source] = wanted[edge.source] or wanted[node]
+    return [[reached[edge.source] and wanted[node] for edge in edges] for node, edges in enumerate(nodes, 1)]
+
+
 def path_features(nodes: Sequence[Sequence[Edge]], labels: Sequence[str]) -> list[float]:
     """Figures on all paths from node 0 to the last node, ``5 + 3 * len(labels)`` of them.
 

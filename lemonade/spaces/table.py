@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lemonade.spaces.base import Start
-from lemonade.spaces.paths import Edge, path_features
+from lemonade.spaces.paths import Edge, on_paths, path_features
 from morphisms import Morphism
 
 NOTHING = frozenset({"none", "zero"})
@@ -72,6 +72,8 @@ class TableSpace:
         self.choices = [sorted(set(column)) for column in zip(*self._flat.values(), strict=True)]
         labels = {edge.rpartition("~")[0] for column in self.choices for edge in column}
         self._labels = sorted(labels - NOTHING - IDENTITY)
+        node_of = [node for node, width in enumerate(self._shape) for _ in range(width)]
+        self._places = list(dict.fromkeys((n, e) for n, column in zip(node_of, self.choices, strict=True) for e in column))
         self._features: dict[str, list[float]] = {}
 
     def starts(self) -> list[Start[str]]:
@@ -124,10 +126,14 @@ class TableSpace:
         return self._joined([pair[side] for pair, side in zip(pairs, rng.integers(0, 2, len(pairs)), strict=True)])
 
     def features(self, genotype: str) -> Sequence[float]:
-        """What the paths from the first node to the last tell."""
+        """What the paths from the first node to the last tell, and which operations they go through where."""
         if genotype not in self._features:
             self._features[genotype] = self._described(self._flat[genotype])
         return self._features[genotype]
+
+    def groups(self) -> list[int]:
+        """Figures on paths, and places of operations."""
+        return [5 + 3 * len(self._labels), len(self._places)]
 
     def key(self, genotype: str) -> str:
         """The row's own string."""
@@ -135,14 +141,21 @@ class TableSpace:
 
     def _described(self, row: Sequence[str]) -> list[float]:
         nodes: list[list[Edge]] = []
+        texts: list[list[str]] = []
         position = 0
         for width in self._shape:
-            parts = [edge.rpartition("~") for edge in row[position : position + width]]
-            nodes.append(
-                [Edge(int(source), None if op in IDENTITY else op) for op, _, source in parts if op not in NOTHING]
-            )
+            there = [edge for edge in row[position : position + width] if edge.rpartition("~")[0] not in NOTHING]
+            parts = [edge.rpartition("~") for edge in there]
+            nodes.append([Edge(int(source), None if op in IDENTITY else op) for op, _, source in parts])
+            texts.append(there)
             position += width
-        return path_features(nodes, self._labels)
+        used = {
+            (node, text)
+            for node, (marks, names) in enumerate(zip(on_paths(nodes), texts, strict=True))
+            for mark, text in zip(marks, names, strict=True)
+            if mark
+        }
+        return [*path_features(nodes, self._labels), *[float(place in used) for place in self._places]]
 
     def _joined(self, row: Sequence[str]) -> str:
         return join_architecture(row, self._shape)
