@@ -107,6 +107,14 @@ class SearchSettings(Settings):
         "population", description="what the density that accepts children is fitted to"
     )
     density_floor: float = Field(0.05, ge=0, le=1, description="densities below this share of the largest are raised")
+    population: int = Field(50, gt=1, description="aging, nsga2: members of the population; 100 in Real et al. (2019)")
+    sample: int = Field(10, gt=0, description="aging: members of which the best becomes a parent; 25 in the paper")
+    resource_weight: float = Field(
+        0.0, ge=0, description="aging: what the mean log10 of the cheap objectives adds to the error; 0: error alone"
+    )
+    size_limits: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (), description="aging: a population for each of these limits on the first cheap objective, with equal shares"
+    )
     continue_share: float = Field(0.1, ge=0, le=1, description="share of proposals that only train a member further")
     inherit: bool = Field(True, description="children start from their parent's weights; false trains from scratch")
 

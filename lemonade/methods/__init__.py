@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from lemonade.errors import LemonadeError, unknown
+from lemonade.methods.aging import AgingEvolution
 from lemonade.methods.base import GenerationReport, Search, Setting, Tally
 from lemonade.methods.generations import Generational
 from lemonade.methods.lemonade import Lemonade
+from lemonade.methods.local import LocalSearch
+from lemonade.methods.nsga2 import Nsga2
 from lemonade.methods.random import RandomSearch
 
 __all__ = ["METHODS", "GenerationReport", "Search", "Setting", "Tally", "check_method", "make_search", "methods_on"]
 
-METHODS: dict[str, type[Generational]] = {"lemonade": Lemonade, "random": RandomSearch}
+METHODS: dict[str, type[Generational]] = {
+    "lemonade": Lemonade,
+    "random": RandomSearch,
+    "aging": AgingEvolution,
+    "nsga2": Nsga2,
+    "local": LocalSearch,
+}
 
 
 def methods_on(space: str) -> list[str]:

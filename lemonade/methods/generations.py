@@ -11,6 +11,7 @@ import numpy as np
 from lemonade.front import Front
 from lemonade.methods.base import GenerationReport, Setting, candidate_id
 from lemonade.types import Candidate, Evaluation, Genotype, Status
+from morphisms import Morphism
 
 
 class Generational(ABC):
@@ -118,4 +119,21 @@ class Generational(ABC):
             examples=examples,
             seed=self.setting.candidate_seed(number),
             origin=origin,
+        )
+
+    def child_of(
+        self, parent: Candidate, number: int, genotype: Genotype, morphisms: tuple[Morphism, ...]
+    ) -> Candidate:
+        """A candidate that starts from its parent's weights; counted as accepted."""
+        self.report.count([morphism.operator for morphism in morphisms], "accepted")
+        return Candidate(
+            id=candidate_id(number),
+            genotype=genotype,
+            key=self.setting.space.key(genotype),
+            parent=parent.id,
+            morphisms=morphisms,
+            generation=self._generation,
+            costs=dict(self.setting.costs(genotype)),
+            examples=self.child_examples,
+            seed=self.setting.candidate_seed(number),
         )
