@@ -8,8 +8,7 @@ method is scored on everything it evaluated. It never sees the table's range, it
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +66,8 @@ class Outcome:
     reached: NDArray[np.float64]
     shares: NDArray[np.float64]
 
+    levels = LEVELS
+
     @property
     def marks(self) -> list[int]:
         """Those of `MARKS` within the budget."""
@@ -79,21 +80,24 @@ class Outcome:
             "cost": self.cost,
             "seeds": self.seeds,
             "evaluations": self.evaluations,
-            "to": {f"{level:.2f}" if level < 0.991 else f"{level}": q[1] for level, q in self._by(LEVELS, self.reached)},
-            "to_quartiles": {
-                f"{level:.2f}" if level < 0.991 else f"{level}": [q[0], q[2]]
-                for level, q in self._by(LEVELS, self.reached)
-            },
-            "share_at": {str(mark): q[1] for mark, q in self._by(self.marks, self.shares)},
-            "share_at_quartiles": {str(mark): [q[0], q[2]] for mark, q in self._by(self.marks, self.shares)},
+            "to": {_named(level): self.to(level)[1] for level in self.levels},
+            "to_quartiles": {_named(level): self.to(level)[::2] for level in self.levels},
+            "share_at": {str(mark): self.share(mark)[1] for mark in self.marks},
+            "share_at_quartiles": {str(mark): self.share(mark)[::2] for mark in self.marks},
         }
 
-    def quartiles(self, level: float) -> list[float | None]:
-        """Lower quartile, median and upper quartile of the evaluations to one of `LEVELS`."""
+    def to(self, level: float) -> list[float | None]:
+        """Lower quartile, median and upper quartile of the evaluations to one of `levels`."""
         return quartiles(self.reached[:, LEVELS.index(level)])
 
-    def _by(self, names: Sequence[Any], columns: NDArray[np.float64]) -> list[tuple[Any, list[float | None]]]:
-        return [(name, quartiles(column)) for name, column in zip(names, columns.T, strict=True)]
+    def share(self, mark: int) -> list[float | None]:
+        """Lower quartile, median and upper quartile of the share after one of `marks`."""
+        return quartiles(self.shares[:, self.marks.index(mark)])
+
+
+def _named(level: float) -> str:
+    """``0.90``, ``0.999``: two digits at least."""
+    return f"{level:.2f}" if level == round(level, 2) else f"{level}"
 
 
 def quartiles(values: NDArray[np.float64]) -> list[float | None]:
@@ -108,7 +112,9 @@ def quartiles(values: NDArray[np.float64]) -> list[float | None]:
     return found
 
 
-def bench(table: Table, cost: str, methods: Sequence[str], seeds: int, evaluations: int, settings: Mapping[str, Any]) -> list[Outcome]:
+def bench(
+    table: Table, cost: str, methods: Sequence[str], seeds: int, evaluations: int, settings: Mapping[str, Any]
+) -> Iterator[Outcome]:
     """Run every method with every seed, in as many processes as there are cores.
 
     Args:
@@ -122,17 +128,20 @@ def bench(table: Table, cost: str, methods: Sequence[str], seeds: int, evaluatio
     Raises:
         LemonadeError: for a cost, method or setting that does not exist.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, cpu_count, delayed
 
     costs = table.costs_in(cost)
     box = SharpBox([(table.errors[one], costs[one][cost]) for one in costs])
-    configs = [table_config(method, seed, settings) for method in methods for seed in range(1, seeds + 1)]
-    jobs = min(os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0)), len(configs))
-    paid = Parallel(n_jobs=jobs)(delayed(pay)(costs, table.errors, config, evaluations) for config in configs)
-    curves = [box.shares([(table.errors[one], costs[one][cost]) for one in order]) for order in paid]
-    return [
-        _outcome(method, cost, curves[k * seeds : (k + 1) * seeds], evaluations) for k, method in enumerate(methods)
-    ]
+    configs = {method: [table_config(method, seed + 1, settings) for seed in range(seeds)] for method in methods}
+
+    def outcomes() -> Iterator[Outcome]:
+        with Parallel(n_jobs=min(cpu_count(), seeds)) as parallel:
+            for method in methods:
+                paid = parallel(delayed(pay)(costs, table.errors, one, evaluations) for one in configs[method])
+                curves = [box.shares([(table.errors[one], costs[one][cost]) for one in order]) for order in paid]
+                yield _outcome(method, cost, curves, evaluations)
+
+    return outcomes()
 
 
 def table_config(method: str, seed: int, settings: Mapping[str, Any]) -> Config:
@@ -168,7 +177,7 @@ def table_setting(costs: Mapping[str, Mapping[str, float]], config: Config) -> S
         floors={},
         vector=values,
         shown=values,
-        axes={"error": UNBOUNDED, **{name: UNBOUNDED for name in next(iter(costs.values()))}},
+        axes={"error": UNBOUNDED, **dict.fromkeys(next(iter(costs.values())), UNBOUNDED)},
         seed=config.seed,
         child_examples=lambda spent: 1,
         initial_examples=1,

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lemonade import __version__
-from lemonade.cli import doctor, export, front, lineage, resume, retrain, search, show, status
+from lemonade.cli import bench, doctor, export, front, lineage, resume, retrain, search, show, status
 from lemonade.errors import LemonadeError
 from lemonade.reporting.screen import allow_any_encoding
 
@@ -38,7 +38,13 @@ def _flowing(text: str) -> str:
     return "\n\n".join([" ".join(paragraph.split()) for paragraph in paragraphs])
 
 
-SEARCHING, READING, USING, CHECKING = "Search", "Look at a run", "Use its networks", "This machine"
+SEARCHING, READING, USING, COMPARING, CHECKING = (
+    "Search",
+    "Look at a run",
+    "Use its networks",
+    "Compare methods",
+    "This machine",
+)
 for panel, name, verb in (
     (SEARCHING, "search", search.search),
     (SEARCHING, "resume", resume.resume),
@@ -51,6 +57,7 @@ for panel, name, verb in (
     (CHECKING, "doctor", doctor.doctor),
 ):
     app.command(name, rich_help_panel=panel, help=_flowing(verb.__doc__ or ""))(verb)
+app.add_typer(bench.app, name="bench", rich_help_panel=COMPARING)
 
 
 def _print_version(wanted: bool) -> None:

@@ -36,7 +36,9 @@ def check_method(name: str, space: str) -> None:
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     if name not in methods_on(space):
-        raise LemonadeError(f"method '{name}' does not exist on the space '{space}'. There: {', '.join(methods_on(space))}.")
+        raise LemonadeError(
+            f"method '{name}' does not exist on the space '{space}'. There: {', '.join(methods_on(space))}."
+        )
 
 
 def make_search(name: str, setting: Setting) -> Search:

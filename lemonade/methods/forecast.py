@@ -184,7 +184,13 @@ class Forecast:
         members = [self._known[name] for name in front]
         rivals = [one.deciding for one in members if all(one.costs[name] <= costs[name] for name in costs)]
         curves = self._curves()
-        if chance == 0 or features is None or curves is None or not rivals or self._setting.axes.keys() != {"error", *costs}:
+        if (
+            chance == 0
+            or features is None
+            or curves is None
+            or not rivals
+            or self._setting.axes.keys() != {"error", *costs}
+        ):
             return None
         most = curves.highest_loss(features.all, float(log_errors(min(rivals))), chance)
         return Hurdle(STOP_SHARE, float(np.exp(most))) if np.isfinite(most) else None

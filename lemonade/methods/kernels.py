@@ -62,9 +62,7 @@ class GroupedMatern(StationaryKernelMixin, NormalizedKernelMixin, Kernel):  # ty
         return (correlation, np.stack([3 * part * decay for part in parts], axis=2)) if eval_gradient else correlation
 
 
-def most_probable(
-    objective: Callable[..., tuple[float, Array]], start: Array, bounds: Array
-) -> tuple[Array, float]:
+def most_probable(objective: Callable[..., tuple[float, Array]], start: Array, bounds: Array) -> tuple[Array, float]:
     """An optimizer for scikit-learn's Gaussian process: maximum a posteriori in place of maximum likelihood.
 
     A dozen networks hardly tell one set of scales from another, and the likeliest often explains them as pure noise, or

@@ -73,7 +73,9 @@ class TableSpace:
         labels = {edge.rpartition("~")[0] for column in self.choices for edge in column}
         self._labels = sorted(labels - NOTHING - IDENTITY)
         node_of = [node for node, width in enumerate(self._shape) for _ in range(width)]
-        self._places = list(dict.fromkeys((n, e) for n, column in zip(node_of, self.choices, strict=True) for e in column))
+        self._places = list(
+            dict.fromkeys((n, e) for n, column in zip(node_of, self.choices, strict=True) for e in column)
+        )
         self._features: dict[str, list[float]] = {}
 
     def starts(self) -> list[Start[str]]:
