@@ -8,6 +8,7 @@ each figure, without listing paths, whose number grows exponentially.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,40 @@ def path_features(nodes: Sequence[Sequence[Edge]], labels: Sequence[str]) -> lis
     for label in labels:
         found += _figures(nodes, paths, {label: 1.0})
     return found
+
+
+def successions(nodes: Sequence[Sequence[Edge]], labels: Sequence[str]) -> list[float]:
+    """For each pair of labels, how often on the mean path the second follows the first, ``(len(labels) + 1) ** 2`` figures.
+
+    A path's beginning counts as a label before its first, its end as one behind its last. Zeros without any path.
+
+    Args:
+        nodes: As for `path_features`.
+        labels: All that edges bear.
+    """
+    ends = [None, *labels]
+    # by node and last label: number of paths that arrive so, and for each pair how often it occurs on them in all
+    arrived: list[dict[str | None, float]] = [{None: 1.0}]
+    pairs: list[dict[str | None, Counter[tuple[str | None, str | None]]]] = [{None: Counter()}]
+    for edges in nodes:
+        number: dict[str | None, float] = {}
+        found: dict[str | None, Counter[tuple[str | None, str | None]]] = {}
+        for edge in edges:
+            for last, paths in arrived[edge.source].items():
+                label = last if edge.label is None else edge.label
+                number[label] = number.get(label, 0.0) + paths
+                total = found.setdefault(label, Counter())
+                total.update(pairs[edge.source][last])
+                if edge.label is not None:
+                    total[last, label] += paths
+        arrived.append(number)
+        pairs.append(found)
+    whole: Counter[tuple[str | None, str | None]] = Counter()
+    for last, paths in arrived[-1].items():
+        whole.update(pairs[-1][last])
+        whole[last, None] += paths
+    count = sum(arrived[-1].values()) or 1.0
+    return [whole[first, second] / count for first in ends for second in ends]
 
 
 def _figures(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lemonade.spaces.base import Start
-from lemonade.spaces.paths import Edge, on_paths, path_features
+from lemonade.spaces.paths import Edge, on_paths, path_features, successions
 from morphisms import Morphism
 
 NOTHING = frozenset({"none", "zero"})
@@ -128,14 +128,14 @@ class TableSpace:
         return self._joined([pair[side] for pair, side in zip(pairs, rng.integers(0, 2, len(pairs)), strict=True)])
 
     def features(self, genotype: str) -> Sequence[float]:
-        """What the paths from the first node to the last tell, and which operations they go through where."""
+        """What the paths from the first node to the last tell, where they go, and what follows what on them."""
         if genotype not in self._features:
             self._features[genotype] = self._described(self._flat[genotype])
         return self._features[genotype]
 
     def groups(self) -> list[int]:
-        """Figures on paths, and places of operations."""
-        return [5 + 3 * len(self._labels), len(self._places)]
+        """Figures on paths, places of operations, and pairs of them that follow each other."""
+        return [5 + 3 * len(self._labels), len(self._places), (len(self._labels) + 1) ** 2]
 
     def key(self, genotype: str) -> str:
         """The row's own string."""
@@ -157,7 +157,11 @@ class TableSpace:
             for mark, text in zip(marks, names, strict=True)
             if mark
         }
-        return [*path_features(nodes, self._labels), *[float(place in used) for place in self._places]]
+        return [
+            *path_features(nodes, self._labels),
+            *[float(place in used) for place in self._places],
+            *successions(nodes, self._labels),
+        ]
 
     def _joined(self, row: Sequence[str]) -> str:
         return join_architecture(row, self._shape)
