@@ -71,7 +71,8 @@ class Candidate:
     Attributes:
         id: Zero-padded number in order of acceptance, ``"c0007"``.
         genotype: The network, or the row's key.
-        key: What tells duplicates apart: the row's key, or the graph's name-free hash (and, for a continued one, its examples).
+        key: What tells duplicates apart: the row's key, or the graph's name-free hash (and, for a continued one, its
+            examples).
         parent: Id of the candidate whose weights it starts from; None for a start network.
         morphisms: The rewrites that lead from the parent's graph to this one, in order; they replay bit for bit.
         generation: 0 for the initial population.

@@ -1,10 +1,10 @@
 """Aging evolution (Real, Aggarwal, Huang, Le 2019, Algorithm 1): the oldest of a population makes room, not the worst.
 
 A population of P random networks; then again and again S of them are drawn with replacement, the best of these gets a
-child by one mutation, and the oldest leaves. DEAP keeps the books: operators in a toolbox, statistics of the population,
-the best network so far. What differs from the paper: a generation of `search.children` networks is drawn from the same
-population (as its asynchronous workers do; 1 is the published loop), and no network is trained twice, so the paper's
-identity mutation (5 %) is left out.
+child by one mutation, and the oldest leaves. DEAP keeps the books: operators in a toolbox, statistics of the
+population, the best network so far. What differs from the paper: a generation of `search.children` networks is drawn
+from the same population (as its asynchronous workers do; 1 is the published loop), and no network is trained twice, so
+the paper's identity mutation (5 %) is left out.
 
 Two variants make several objectives out of the one it minimises: `search.resource_weight` adds the resources'
 logarithms to the error, `search.size_limits` splits the budget evenly over populations with a limit each.
@@ -164,4 +164,5 @@ class AgingEvolution(Generational):
 def tournament(population: Sequence[Individual], rng: np.random.Generator, size: int) -> Individual:
     """The best of so many drawn with replacement; DEAP's own draws from the global generator."""
     drawn = [population[k] for k in rng.integers(len(population), size=size)]
-    return max(drawn, key=lambda one: one.fitness)
+    best: Individual = max(drawn, key=lambda one: one.fitness)
+    return best

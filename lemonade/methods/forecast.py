@@ -20,7 +20,7 @@ from lemonade.methods.base import Setting
 from lemonade.methods.gain import Coverage, Shown, log_errors
 from lemonade.methods.regression import Bend, CurveModel, ErrorModel, Scales, grouped, tuned, tuning_size
 from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Genotype, Hurdle, Status
-from morphisms import OPERATORS, Morphism, NetworkGraph, flops
+from morphisms import OPERATORS, Morphism, flops
 
 LEAST_CURVES = 40
 """Training curves to learn from before a child may be stopped early."""
@@ -271,14 +271,14 @@ def _around(axis: Axis, values: Sequence[float]) -> Axis:
     return Axis(low if axis.log else min(low, 0.0), high if high > low else low + 1.0, axis.log)
 
 
-def training_effort(graph: NetworkGraph) -> float:
-    """How long training takes, in the time that a node takes for being there.
+def training_effort(genotype: Genotype) -> float:
+    """How long training takes, in the time that a node takes for being there; rows of a table cost the same.
 
     Small networks take as long as they have nodes, large ones as long as they compute: on one core, chains and their
     children of 300 to 100,000 parameters on 8x8 digits take 2.7 us an image and node and 53 us a million multiply-adds
     (R2 .93). A formula and no measurement, so that a search does the same on every machine.
     """
-    return len(graph.nodes) + flops(graph) / 50_000
+    return 1.0 if isinstance(genotype, str) else len(genotype.nodes) + flops(genotype) / 50_000
 
 
 def _log_loss(evaluation: Evaluation) -> float | None:

@@ -12,7 +12,7 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel, NormalizedK
 Array = NDArray[np.float64]
 
 USUAL_SPREAD = 1.0
-"""Scales are thought to lie within a factor of e of what they start from (deviation of a normal prior on logarithms)."""
+"""Deviation of the normal prior on the logarithms of scales: most lie within a factor of e of where they start."""
 
 
 class GroupedMatern(StationaryKernelMixin, NormalizedKernelMixin, Kernel):  # type: ignore[misc]

@@ -28,20 +28,23 @@ class Nsga2(Generational):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self._ids: dict[str, str] = {}  # of candidates, by key
-        self._values: dict[str, tuple[float, ...]] = {}  # of the generation under way, by id
+        self._values: dict[str, tuple[float, ...]] = {}  # of what pymoo asked for last, by id
+        self._pending: list[Gene] = []  # what it asked for and no generation had room for
         self._algorithm = _algorithm(setting, self._is_new)
 
     def generation(self) -> list[Candidate]:
-        """Pymoo's next offspring."""
+        """The next of what pymoo asks for: its first population is more than a generation."""
         first = len(self._known)
-        candidates = [self._candidate(gene, first + k) for k, gene in enumerate(self._asked())]
+        candidates = [
+            self._candidate(gene, first + k) for k, gene in enumerate(self._next(self.setting.search.children))
+        ]
         if not candidates and not self._known:
             raise self.setting.out_of_reach()
         return candidates
 
     def adopt(self, candidates: Sequence[Candidate]) -> None:
         """Take over a generation of an earlier process; pymoo draws as it did then."""
-        self._asked()
+        self._next(len(candidates))
         super().adopt(candidates)
 
     def register(self, candidates: Sequence[Candidate]) -> None:
@@ -56,8 +59,10 @@ class Nsga2(Generational):
             self._values[candidate.id] = self.setting.vector(candidate, evaluation)
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Results of the generation, handed on to pymoo."""
+        """Results of the generation, handed on to pymoo once all that it asked for are there."""
         super().tell(evaluations)
+        if self._pending:
+            return
         values, self._values = self._values, {}
         if values:
             from pymoo.core.population import Population
@@ -72,9 +77,12 @@ class Nsga2(Generational):
         population = self._algorithm.pop if self._algorithm.is_initialized else ()
         return {self._ids[self.setting.space.key(one.X[0].genotype)] for one in population}
 
-    def _asked(self) -> list[Gene]:
-        infills = self._algorithm.ask()
-        return [] if infills is None else [one.X[0] for one in infills]
+    def _next(self, count: int) -> list[Gene]:
+        if not self._pending:
+            infills = self._algorithm.ask()
+            self._pending = [] if infills is None else [one.X[0] for one in infills]
+        taken, self._pending = self._pending[:count], self._pending[count:]
+        return taken
 
     def _is_new(self, gene: Gene) -> bool:
         key, operators = self.setting.space.key(gene.genotype), [record.operator for record in gene.morphisms]

@@ -26,8 +26,8 @@ TUNED_AGAIN = 1.5
 class Bend:
     """Log errors laid out so that those far above the best are drawn together: asinh((log error - base) / scale).
 
-    Near the best errors it is a straight line, far above a logarithm: how badly a network failed (guessing, where others
-    err in a tenth) would bend a model everywhere else. A scale of 0 leaves all as it is.
+    Near the best errors it is a straight line, far above a logarithm: how badly a network failed (guessing, where
+    others err in a tenth) would bend a model everywhere else. A scale of 0 leaves all as it is.
 
     Attributes:
         base: The least log error.

@@ -8,9 +8,11 @@ each figure, without listing paths, whose number grows exponentially.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+Pairs = dict[tuple[str | None, str | None], float]
+"""Numbers by which label follows which."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def path_features(nodes: Sequence[Sequence[Edge]], labels: Sequence[str]) -> lis
 
 
 def successions(nodes: Sequence[Sequence[Edge]], labels: Sequence[str]) -> list[float]:
-    """For each pair of labels, how often on the mean path the second follows the first, ``(len(labels) + 1) ** 2`` figures.
+    """How often, on the mean path, one label follows another: ``(len(labels) + 1) ** 2`` figures, by the first label.
 
     A path's beginning counts as a label before its first, its end as one behind its last. Zeros without any path.
 
@@ -69,29 +71,32 @@ def successions(nodes: Sequence[Sequence[Edge]], labels: Sequence[str]) -> list[
         nodes: As for `path_features`.
         labels: All that edges bear.
     """
-    ends = [None, *labels]
-    # by node and last label: number of paths that arrive so, and for each pair how often it occurs on them in all
+    # by node and last label: the number of paths that arrive so, and how often each pair lies on all of these together
     arrived: list[dict[str | None, float]] = [{None: 1.0}]
-    pairs: list[dict[str | None, Counter[tuple[str | None, str | None]]]] = [{None: Counter()}]
+    pairs: list[dict[str | None, Pairs]] = [{None: {}}]
     for edges in nodes:
         number: dict[str | None, float] = {}
-        found: dict[str | None, Counter[tuple[str | None, str | None]]] = {}
+        found: dict[str | None, Pairs] = {}
         for edge in edges:
             for last, paths in arrived[edge.source].items():
                 label = last if edge.label is None else edge.label
                 number[label] = number.get(label, 0.0) + paths
-                total = found.setdefault(label, Counter())
-                total.update(pairs[edge.source][last])
-                if edge.label is not None:
-                    total[last, label] += paths
+                more: Pairs = {(last, label): paths} if edge.label is not None else {}
+                found[label] = _sum(found.get(label, {}), pairs[edge.source][last], more)
         arrived.append(number)
         pairs.append(found)
-    whole: Counter[tuple[str | None, str | None]] = Counter()
-    for last, paths in arrived[-1].items():
-        whole.update(pairs[-1][last])
-        whole[last, None] += paths
+    whole = _sum(*pairs[-1].values(), {(last, None): paths for last, paths in arrived[-1].items()})
     count = sum(arrived[-1].values()) or 1.0
-    return [whole[first, second] / count for first in ends for second in ends]
+    ends = [None, *labels]
+    return [whole.get((first, second), 0.0) / count for first in ends for second in ends]
+
+
+def _sum(*counts: Pairs) -> Pairs:
+    total: Pairs = {}
+    for one in counts:
+        for pair, number in one.items():
+            total[pair] = total.get(pair, 0.0) + number
+    return total
 
 
 def _figures(

@@ -97,7 +97,7 @@ class TableSpace:
     def mutate(
         self, genotype: str, rng: np.random.Generator, most: int | None = None
     ) -> tuple[str, tuple[Morphism, ...]] | None:
-        """A row that differs at one to `most` positions, drawn uniformly; a row has no weights, so there is no record."""
+        """A row that differs at one to `most` positions, drawn uniformly, and no record: a row has no weights."""
         row = list(self._flat[genotype])
         open_ = [position for position, column in enumerate(self.choices) if len(column) > 1]
         count = min(int(rng.integers(1, (most or self._most) + 1)), len(open_))
