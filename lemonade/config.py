@@ -85,6 +85,9 @@ class SearchSettings(Settings):
 
     proposals: int = Field(100, gt=0, description="n_pc: children proposed a generation")
     children: int = Field(8, gt=0, description="n_ac: children accepted and trained a generation")
+    children_share: float = Field(
+        0.0, ge=0, lt=1, description="lemonade: a generation has at least this share of as many as were evaluated"
+    )
     operators: tuple[str, ...] | None = Field(None, min_length=1, description="names of operators to use; default: all")
     operators_most: int = Field(3, ge=1, le=20, description="a child gets one to this many operators")
     sampling: Literal["density", "uniform"] = Field("density", description="how parents and children are drawn")

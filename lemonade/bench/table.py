@@ -40,7 +40,7 @@ ON_TABLES: Mapping[str, Any] = {
 }
 """What is different about a table for every method: there are no weights, and rows cost the same."""
 BY_METHOD: Mapping[str, Mapping[str, Any]] = {
-    "lemonade": {"children": 4, "explore_share": 0.0, "proposals": 200},
+    "lemonade": {"children": 1, "children_share": 0.025, "explore_share": 0.0, "proposals": 200},
     "aging": {"children": 1, "population": 50, "sample": 10},
     "nsga2": {"children": 20, "population": 20},
 }

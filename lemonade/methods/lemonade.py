@@ -140,16 +140,17 @@ class Lemonade(Generational):
         return _Proposal(genotype, space.key(genotype), parent, morphisms, dict(self.setting.costs(genotype)))
 
     def _accepted(self, proposals: list[_Proposal], population: list[Candidate], rng: np.random.Generator) -> list[int]:
-        """Positions of `children` proposals drawn by Eq. 2 without replacement; all if there are no more.
+        """Positions of the proposals to train, drawn by Eq. 2 without replacement; all if there are no more.
 
         Once there is something to learn from, most are not drawn but taken by the gain they promise.
         """
         search = self.setting.search
-        if len(proposals) <= search.children:
+        children = max(search.children, int(search.children_share * len(self._known)))
+        if len(proposals) <= children:
             chosen = list(range(len(proposals)))
         else:
             ranks = search.accept == "gain" and self._forecast.ready
-            drawn = round(search.children * search.explore_share) if ranks else search.children
+            drawn = round(children * search.explore_share) if ranks else children
             chosen = []
             if drawn:
                 at = _points(proposals)
@@ -161,7 +162,7 @@ class Lemonade(Generational):
                     [one.costs for one in proposals],
                     [1.0 if search.gain_per == "child" else training_effort(one.genotype) for one in proposals],
                     self._front.ids,
-                    search.children,
+                    children,
                     chosen,
                 )
             chosen.sort()
