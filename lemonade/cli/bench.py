@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lemonade.cli import common, options
 from lemonade.config import parse_assignment, parse_count
+from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.reporting import screen, tables
 from lemonade.reporting.layout import Column, fitted
@@ -135,5 +136,6 @@ def _document(read: Table, settings: dict[str, Any], outcomes: list[Outcome]) ->
             "error": read.error,
         },
         "settings": settings,
+        "environment": environment(),
         "rows": [one.to_json() for one in outcomes],
     }

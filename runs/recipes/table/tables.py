@@ -1,7 +1,12 @@
-"""Small synthetic tables in the format of NAS-Bench-201, with laws of other kinds than any real one's."""
+"""Synthetic tables in the format of NAS-Bench-201, with other numbers of edges and operations, and laws of other kinds.
+
+``python runs/recipes/table/tables.py FOLDER`` writes four of them, so that what is chosen with one real table in sight
+can be tried elsewhere: ``lemonade bench table FOLDER/wiring-4096.csv``.
+"""
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -75,3 +80,22 @@ def write_table(path: Path, rows: Sequence[str], law: Law = by_wiring, prices: M
         lines.append(f"{text},{100 - law(text):.4f},{price(text, prices):.0f},{7 * price(text, prices, 50):.0f}")
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def main() -> None:
+    """Write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    write_table(folder / "wiring-4096.csv", architectures(3, USUAL), by_wiring)
+    write_table(folder / "wiring-59049.csv", architectures(4, USUAL[1:]), by_wiring)
+    for operations, nodes in (("pqrs", 3), ("abcdefg", 2)):
+        rows = architectures(nodes, tuple(operations))
+        edges = nodes * (nodes + 1) // 2
+        prices = {name: 10 * 1.9**k for k, name in enumerate(operations)}
+        write_table(folder / f"pairs-{len(rows)}.csv", rows, interacting(operations, edges, seed=4), prices)
+
+
+if __name__ == "__main__":
+    main()
