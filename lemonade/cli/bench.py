@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from lemonade.bench.table import Outcome
     from lemonade.bench.tablefile import Table
 
-app = typer.Typer(no_args_is_help=True, help="Benchmarks that train nothing.")
+app = typer.Typer(no_args_is_help=True)
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="CSV file with a line for each architecture.", show_default=False)
 ]
 Methods = Annotated[
-    str | None, typer.Option("--methods", metavar="A,B,..", help="Methods to run [default: all that a table allows].")
+    str | None, typer.Option("--methods", metavar="A,B,..", help="Methods to run \\[default: all that a table allows].")
 ]
 Seeds = Annotated[str, typer.Option("--seeds", metavar="N", help="Runs a method, with seeds 1 to N.")]
 Cost = Annotated[
-    str | None, typer.Option("--cost", metavar="COLUMN", help="Cost to weigh against the error [default: the first].")
+    str | None, typer.Option("--cost", metavar="COLUMN", help="Cost to weigh against the error \\[default: the first].")
 ]
 Error = Annotated[
     str | None,
     typer.Option(
-        "--error", metavar="COLUMN", help="Column to take errors from [default: the first accuracy or error]."
+        "--error", metavar="COLUMN", help="Column to take errors from \\[default: the first accuracy or error]."
     ),
 ]
 Evaluations = Annotated[
@@ -44,11 +44,10 @@ Evaluations = Annotated[
 
 
 @app.callback()
-def common_help() -> None:
-    """Benchmarks that train nothing."""
+def bench() -> None:
+    """Compare search methods where nothing is trained."""
 
 
-@app.command("table")
 def table(
     file: File,
     methods: Methods = None,
@@ -64,7 +63,7 @@ def table(
     A run pays one evaluation for each architecture whose error it asks for; costs are free. What it has found is told
     as a share of the hypervolume of the table's true front.
     """
-    from lemonade.bench.table import bench
+    from lemonade.bench.table import bench as run_bench
     from lemonade.bench.tablefile import read_table
     from lemonade.methods import check_method, methods_on
 
@@ -75,7 +74,7 @@ def table(
     settings = dict([parse_assignment(text) for text in assignments or ()])
     read = read_table(file, error)
     cost = cost or read.cost_names[0]
-    outcomes = bench(read, cost, chosen, runs, budget, settings)
+    outcomes = run_bench(read, cost, chosen, runs, budget, settings)
     if as_json:
         common.print_json(_document(read, settings, list(outcomes)))
         return
@@ -139,3 +138,6 @@ def _document(read: Table, settings: dict[str, Any], outcomes: list[Outcome]) ->
         "environment": environment(),
         "rows": [one.to_json() for one in outcomes],
     }
+
+
+app.command("table", help=common.flowing(table.__doc__ or ""))(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shlex
@@ -43,3 +44,9 @@ def short_path(path: Path) -> Path:
     except ValueError:  # another drive on Windows
         return path
     return path if relative.startswith("..") else Path(relative)
+
+
+def flowing(text: str) -> str:
+    """Help text whose paragraphs flow: typer keeps the line ends of a docstring."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join([" ".join(paragraph.split()) for paragraph in paragraphs])
