@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -108,32 +108,28 @@ class Generational(ABC):
     def without_parent(self, number: int, genotype: Genotype, examples: int, origin: str) -> Candidate:
         """A candidate to be trained from fresh weights; counted as accepted."""
         self.report.count([], "accepted")
-        return Candidate(
-            id=candidate_id(number),
-            genotype=genotype,
-            key=self.setting.space.key(genotype),
-            parent=None,
-            morphisms=(),
-            generation=self._generation,
-            costs=dict(self.setting.costs(genotype)),
-            examples=examples,
-            seed=self.setting.candidate_seed(number),
-            origin=origin,
-        )
+        return self.candidate(number, genotype, examples=examples, origin=origin)
 
     def child_of(
         self, parent: Candidate, number: int, genotype: Genotype, morphisms: tuple[Morphism, ...]
     ) -> Candidate:
         """A candidate that starts from its parent's weights; counted as accepted."""
         self.report.count([morphism.operator for morphism in morphisms], "accepted")
+        return self.candidate(number, genotype, parent=parent.id, morphisms=morphisms)
+
+    def candidate(self, number: int, genotype: Genotype, **more: Any) -> Candidate:
+        """A candidate of this generation; `more` are fields that differ from a fresh network's of a child's length."""
+        usual: dict[str, Any] = {
+            "key": self.setting.space.key(genotype),
+            "parent": None,
+            "morphisms": (),
+            "examples": self.child_examples,
+        }
         return Candidate(
             id=candidate_id(number),
             genotype=genotype,
-            key=self.setting.space.key(genotype),
-            parent=parent.id,
-            morphisms=morphisms,
             generation=self._generation,
             costs=dict(self.setting.costs(genotype)),
-            examples=self.child_examples,
             seed=self.setting.candidate_seed(number),
+            **{**usual, **more},
         )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lemonade.density import inverse_density_weights
-from lemonade.methods.base import Setting, candidate_id
+from lemonade.methods.base import Setting
 from lemonade.methods.forecast import Features, Forecast, training_effort
 from lemonade.methods.generations import Generational
 from lemonade.spaces import Start
@@ -176,16 +176,12 @@ class Lemonade(Generational):
         return inverse_density_weights(fit, at, floor=self.setting.search.density_floor)
 
     def _candidate(self, proposal: _Proposal, number: int) -> Candidate:
-        return Candidate(
-            id=candidate_id(number),
-            genotype=proposal.genotype,
+        return self.candidate(
+            number,
+            proposal.genotype,
             key=proposal.key,
             parent=proposal.parent.id,
             morphisms=proposal.morphisms,
-            generation=self._generation,
-            costs=proposal.costs,
-            examples=self.child_examples,
-            seed=self.setting.candidate_seed(number),
             hurdle=self._forecast.hurdle(self._features(proposal), proposal.costs, self._front.ids),
         )
 
