@@ -6,6 +6,7 @@ import csv
 import hashlib
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from lemonade.errors import LemonadeError, unknown
 from lemonade.spaces.table import join_architecture, split_architecture
 
 ARCHITECTURE = "architecture"
-ACCURACY, ERROR = "accuracy", "error"
+ACCURACY, ERROR = re.compile(r"(^|_)(accuracy|acc)(_|$)"), re.compile(r"(^|_)(error|err)(_|$)")
+"""What the names of columns that judge an architecture have as one of their words; all others are costs."""
 FRACTION = 1.0
 """Accuracies of which none is larger are shares, others are percent."""
 
@@ -57,8 +59,8 @@ def read_table(path: Path, error: str | None = None) -> Table:
     """Read a table and check that it is whole.
 
     Args:
-        path: A CSV file: a column `architecture`, one or more whose name ends in `accuracy` or `error`, and costs.
-        error: The column to take errors from; default: the first whose name ends so.
+        path: A CSV file: a column `architecture`, some with the word `accuracy` or `error` in the name, and costs.
+        error: The column to take errors from; default: the first of these.
 
     Raises:
         LemonadeError: for a file that is no such table, naming line and column.
@@ -81,7 +83,7 @@ def read_table(path: Path, error: str | None = None) -> Table:
     _check_whole(path, rows)
     judging = [name for name in header if _judges(name)]
     errors = {name: values[column] for name, (_, values) in rows.items()}
-    if column.endswith(ACCURACY):
+    if ACCURACY.search(column):
         whole = 1.0 if max(errors.values()) <= FRACTION else 100.0
         errors = {name: whole - value for name, value in errors.items()}
     costs = {name: {k: v for k, v in values.items() if k not in judging} for name, (_, values) in rows.items()}
@@ -94,7 +96,7 @@ def _numbered(text: str) -> list[tuple[int, list[str]]]:
 
 
 def _judges(name: str) -> bool:
-    return name.endswith((ACCURACY, ERROR))
+    return bool(ACCURACY.search(name) or ERROR.search(name))
 
 
 def _error_column(path: Path, header: Sequence[str], wanted: str | None) -> str:
@@ -109,7 +111,7 @@ def _error_column(path: Path, header: Sequence[str], wanted: str | None) -> str:
     judging = [name for name in header if _judges(name)]
     if not judging:
         raise LemonadeError(
-            f"{path} line 1: expected a column whose name ends in {ACCURACY} or {ERROR}, got {', '.join(header)}."
+            f"{path} line 1: expected a column such as test_accuracy or error, got {', '.join(header)}."
         )
     if len(judging) + 1 == len(header):
         raise LemonadeError(f"{path} line 1: expected a column of costs, such as params, got {', '.join(header)}.")

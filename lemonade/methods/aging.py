@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from deap import base, tools
 
-from lemonade.methods.base import Setting
+from lemonade.methods.base import Setting, log_costs
 from lemonade.methods.generations import Generational
 from lemonade.types import Candidate, Evaluation, Genotype, Status
 from morphisms import Morphism
@@ -115,9 +115,8 @@ class AgingEvolution(Generational):
         """Take in one result; what failed never joins the population."""
         super().told(candidate, evaluation)
         if evaluation.status is Status.OK:
-            resources = np.mean(np.log10(np.maximum(list(candidate.costs.values()), 1)))
-            weight = self.setting.search.resource_weight
-            value = self.setting.vector(candidate, evaluation)[0] + weight * float(resources)
+            resources = float(log_costs(candidate.costs).mean())
+            value = self.setting.vector(candidate, evaluation)[0] + self.setting.search.resource_weight * resources
             self._newcomers.append(Individual(candidate.id, value))
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lemonade.config import SearchSettings
 from lemonade.errors import LemonadeError
@@ -69,6 +70,12 @@ class Setting:
                     f"{least:,.0f}. Raise the limit or choose another space."
                 )
         return LemonadeError("no start network meets all limits at once. Raise one of them.")
+
+
+def log_costs(costs: Mapping[str, float]) -> NDArray[np.float64]:
+    """Costs by their log10; below 1, where a logarithm would tell nothing from hardly anything, as a straight line."""
+    values = np.array(list(costs.values()), dtype=np.float64)
+    return np.where(values >= 1, np.log10(np.maximum(values, 1)), values - 1)
 
 
 def candidate_id(number: int) -> str:

@@ -1,7 +1,8 @@
 """What a run can tell of a child before it is trained, from the children it has paid for.
 
 A model predicts how a child's error will differ from its parent's, from that error, its costs, the training that its
-weights have behind them, its operators and what the space tells of its graph. Proposals are ranked by the gain in
+weights have behind them, its operators and what the space tells of its graph; or, where nothing is inherited, the error
+itself from the costs and what the space tells (`search.predict`). Proposals are ranked by the gain in
 hypervolume to expect from that. A second model, which sees the training loss as well, says how high the loss of a child
 may still stand when part of its training is over.
 """
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lemonade.front import Axis
-from lemonade.methods.base import Setting
+from lemonade.methods.base import Setting, log_costs
 from lemonade.methods.gain import Coverage, Shown, log_errors
 from lemonade.methods.regression import Bend, CurveModel, ErrorModel, Scales, grouped, tuned, tuning_size
 from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Genotype, Hurdle, Status
@@ -102,12 +103,12 @@ class Forecast:
             parent: A network told before.
             lineage_examples: Training images that its weights have seen already.
         """
-        sizes = np.log10(np.maximum(list(costs.values()), 1))
+        sizes = log_costs(costs)
         if self._setting.search.predict == "error":
             return Features(0.0, (*sizes.tolist(), *self._setting.space.features(genotype)))
         if parent is None:
             return None
-        growth = sizes - np.log10(np.maximum(list(parent.costs.values()), 1))
+        growth = sizes - log_costs(parent.costs)
         used = [morphism.operator for morphism in morphisms]
         others = (
             *sizes.tolist(),
@@ -164,8 +165,9 @@ class Forecast:
         found, deviation = self._model().predict([one.all for one in features])
         quantiles = found[:, None] + deviation[:, None] * ndtri([*_PROBABILITIES, 0.5])[None, :]
         logs = self._bend().straight(quantiles) + np.array([one.parent for one in features])[:, None]
-        *_, middle = columns = shown(np.exp(logs)).T
-        errors, reached = np.array(columns[:-1]).T, coverage.reached([list(one.values()) for one in costs])
+        values = shown(np.exp(logs))
+        errors, middle = values[:, :-1], values[:, -1]
+        reached = coverage.reached([list(one.values()) for one in costs])
         chosen: list[int] = []
         while len(chosen) < count:
             if len(chosen) < len(taken):
@@ -214,7 +216,7 @@ class Forecast:
         return self._curve_model[1]
 
     def _model(self) -> ErrorModel:
-        """The model of how a child's log error differs from its parent's."""
+        """The model of how a child's log error differs from its parent's, or of its bent log error."""
         finished = self._finished()
         size = tuning_size(len(finished))
         if self._scales is None or self._scales[0] != size:
