@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lemonade.config import Config, LatencySettings
 from lemonade.errors import LemonadeError, unknown
-from lemonade.methods import METHODS, Search, Setting
+from lemonade.methods import Search, Setting, check_method, make_search
 from lemonade.objectives import Kind, check_limits, costs, resolve, vector
 from lemonade.plugins import load_plugins
 from lemonade.spaces import SPACES
@@ -74,10 +74,9 @@ def check_names(config: Config) -> None:
     Raises:
         LemonadeError: naming the setting and the nearest known name.
     """
-    if config.method not in METHODS:
-        raise unknown("method", config.method, METHODS)
     if config.space not in SPACES:
         raise unknown("space", config.space, SPACES)
+    check_method(config.method, config.space)
     for name in config.search.operators or ():
         if name not in OPERATORS:
             raise unknown("operator", name, OPERATORS)
@@ -257,7 +256,7 @@ class Assembly:
             child_examples=self.child_budget.child,
             initial_examples=self.child_budget.initial,
         )
-        return METHODS[config.method](setting)
+        return make_search(config.method, setting)
 
     def evaluator(self, folder: Path) -> Evaluator:
         """The evaluator, ready for jobs; the data lie packed in the run folder as long as the run goes on."""

@@ -85,6 +85,9 @@ class SearchSettings(Settings):
 
     proposals: int = Field(100, gt=0, description="n_pc: children proposed a generation")
     children: int = Field(8, gt=0, description="n_ac: children accepted and trained a generation")
+    children_share: float = Field(
+        0.0, ge=0, lt=1, description="lemonade: a generation has at least this share of as many as were evaluated"
+    )
     operators: tuple[str, ...] | None = Field(None, min_length=1, description="names of operators to use; default: all")
     operators_most: int = Field(3, ge=1, le=20, description="a child gets one to this many operators")
     sampling: Literal["density", "uniform"] = Field("density", description="how parents and children are drawn")
@@ -92,6 +95,13 @@ class SearchSettings(Settings):
     gain_per: Literal["second", "child"] = Field(
         "second", description="gains are divided by the time that training is likely to take, or not"
     )
+    gain_box: Literal["run", "front"] = Field(
+        "run", description="gains are told in the run's box, or in one around the front, which moves with it"
+    )
+    predict: Literal["change", "error"] = Field(
+        "change", description="the forecast learns how errors differ from the parent's, or errors by themselves"
+    )
+    forecast_from: int = Field(16, ge=2, description="children to learn from before any gain is forecast")
     explore_share: float = Field(0.25, ge=0, le=1, description="share of the children drawn by density all the same")
     stop_chance: float = Field(
         0.05, ge=0, lt=1, description="a child less likely than this to reach the front is stopped early; 0: none is"
@@ -100,6 +110,14 @@ class SearchSettings(Settings):
         "population", description="what the density that accepts children is fitted to"
     )
     density_floor: float = Field(0.05, ge=0, le=1, description="densities below this share of the largest are raised")
+    population: int = Field(50, gt=1, description="aging, nsga2: members of the population; 100 in Real et al. (2019)")
+    sample: int = Field(10, gt=0, description="aging: members of which the best becomes a parent; 25 in the paper")
+    resource_weight: float = Field(
+        0.0, ge=0, description="aging: what the mean log10 of the cheap objectives adds to the error; 0: error alone"
+    )
+    size_limits: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (), description="aging: a population for each of these limits on the first cheap objective, with equal shares"
+    )
     continue_share: float = Field(0.1, ge=0, le=1, description="share of proposals that only train a member further")
     inherit: bool = Field(True, description="children start from their parent's weights; false trains from scratch")
 

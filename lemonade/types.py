@@ -14,6 +14,9 @@ from typing import Any, Literal
 from lemonade.config import BudgetSettings, TrainingSettings
 from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
+Genotype = NetworkGraph | str
+"""What a method searches among: networks, or keys of a table's rows."""
+
 RESTARTED = "restarted"
 """Key of an evaluation's payload: whether what a child inherited was lost, and it was trained from fresh weights."""
 LATENCY = "latency"
@@ -65,12 +68,13 @@ class Hurdle:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network that a search method wants trained.
+    """A network that a search method wants trained, or a row of a table whose error it asks for.
 
     Attributes:
         id: Zero-padded number in order of acceptance, ``"c0007"``.
-        graph: The network.
-        key: What tells duplicates apart: the graph's name-free hash (and, for a continued one, its examples).
+        genotype: The network, or the row's key.
+        key: What tells duplicates apart: the row's key, or the graph's name-free hash (and, for a continued one, its
+            examples).
         parent: Id of the candidate whose weights it starts from; None for a start network.
         morphisms: The rewrites that lead from the parent's graph to this one, in order; they replay bit for bit.
         generation: 0 for the initial population.
@@ -82,7 +86,7 @@ class Candidate:
     """
 
     id: str
-    graph: NetworkGraph
+    genotype: Genotype
     key: str
     parent: str | None
     morphisms: tuple[Morphism, ...]
@@ -92,6 +96,17 @@ class Candidate:
     seed: int
     origin: str = ""
     hurdle: Hurdle | None = None
+
+    @property
+    def graph(self) -> NetworkGraph:
+        """The network.
+
+        Raises:
+            TypeError: for a row of a table.
+        """
+        if isinstance(self.genotype, str):
+            raise TypeError(f"{self.id} is the row '{self.genotype}' of a table and has no graph")
+        return self.genotype
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object without the graph, which is stored by its hash; `from_json` reads it."""
@@ -113,7 +128,7 @@ class Candidate:
         """Read what `to_json` wrote."""
         morphisms = tuple(Morphism.from_json(record) for record in data["morphisms"])
         hurdle = Hurdle(**data["hurdle"]) if data.get("hurdle") else None
-        return cls(**{**data, "morphisms": morphisms, "graph": graph, "hurdle": hurdle})
+        return cls(**{**data, "morphisms": morphisms, "genotype": graph, "hurdle": hurdle})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,12 @@
 """Profiles of hypothesis: a stable one for every run, a deep one for `pytest --hypothesis-profile=deep`."""
 
+import sys
+from pathlib import Path
+
 from hypothesis import HealthCheck, settings
+
+# the synthetic tables are a recipe that ships
+sys.path.append(str(Path(__file__).parent.parent / "runs" / "recipes" / "table"))
 
 _SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile(

@@ -71,7 +71,7 @@ def candidate(number: int, channels: int = 4, parent: int | None = None, generat
         widened = (OPERATORS["widen"].record(smaller, Site(("conv1",), (("channels", channels),)), 7),)
     return Candidate(
         id=f"c{number:04d}",
-        graph=graph,
+        genotype=graph,
         key=graph_hash(graph),
         parent=None if parent is None else f"c{parent:04d}",
         morphisms=widened,

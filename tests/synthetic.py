@@ -58,7 +58,16 @@ def generations(config: Config, count: int = 6, children: int = 8) -> Iterator[G
     costs = [name for name in config.objectives if name in COSTS]
     starts = [
         Candidate(
-            f"c{k:04d}", one.graph, str(k), None, (), 0, {n: COSTS[n](one.graph) for n in costs}, 27_600, k, one.origin
+            f"c{k:04d}",
+            one.genotype,
+            str(k),
+            None,
+            (),
+            0,
+            {n: COSTS[n](one.genotype) for n in costs},
+            27_600,
+            k,
+            one.origin,
         )
         for k, one in enumerate(space.starts())
     ]

@@ -34,7 +34,7 @@ def test_a_child_inherits_on_the_gpu_what_it_does_on_the_cpu(tmp_path):
     assert trained.values["error"] < 0.1
     record = OPERATORS["widen"].record(GRAPH, site("conv1", channels=12), 3)
     graph = OPERATORS["widen"].rewrite(GRAPH, record.site).child
-    child = dataclasses.replace(start, id="c0001", graph=graph, morphisms=(record,), parent="c0000", examples=4_000)
+    child = dataclasses.replace(start, id="c0001", genotype=graph, morphisms=(record,), parent="c0000", examples=4_000)
     inherited = {
         name: evaluate_child(Job(child, settings, True, GRAPH, str(tmp_path / "p"), str(tmp_path / name)), bench)
         .stages["inherited"]

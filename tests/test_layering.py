@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PUBLIC_FUNCTIONS = {"search", "compare", "report", "export"}
-READERS = ("reporting", "exporting", "comparing", "bench")
+READERS = ("reporting", "exporting", "comparing")
 GROUND = {"types", "errors", "config", "plugins", "environment", "onnx_program", ""}
 """What every room may import: frozen values, settings, and modules that import nothing of lemonade but such."""
 # room of lemonade -> rooms of lemonade it may import, besides itself and the ground
@@ -92,6 +92,7 @@ PLANTED = {
 }
 FINE = {
     "command line verb": ("lemonade/cli/search.py", "from lemonade.run import drive"),
+    "a benchmark drives methods": ("lemonade/bench/a.py", "from lemonade.methods import make_search"),
     "methods import spaces": ("lemonade/methods/a.py", "from lemonade.spaces import Space\nfrom .base import Search"),
     "relative import inside a room": ("lemonade/training/__init__.py", "from .loop import train"),
     "lemonade imports morphisms": ("lemonade/types.py", "from morphisms import NetworkGraph\nimport numpy as np"),

@@ -38,6 +38,21 @@ def test_children_stopped_early_are_counted_and_a_killed_run_stops_the_same(tmp_
     assert [name for name, one in again.evaluations.items() if one.status is Status.STOPPED] == stopped
 
 
+@pytest.mark.parametrize("method", ["aging", "nsga2", "random"])
+def test_every_method_goes_on_as_if_it_had_not_been_killed(tmp_path, method):
+    more = {"method": method, "search.population": 8, "search.sample": 3}
+    whole = start(tmp_path / "whole", **more)
+
+    def kill(event):
+        if event.trained == 17:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        start(tmp_path / "killed", kill, **more)
+    assert outcome(resume(tmp_path / "killed")) == outcome(whole)
+    assert any(one.parent for one in whole.candidates.values()) == (method != "random")
+
+
 class TestResume:
     @pytest.mark.parametrize("after", [1, 3, 4, 5, 9, 17, 29])
     def test_a_run_killed_at_any_instant_goes_on_to_the_same_front(self, tmp_path, whole, after):

@@ -18,24 +18,24 @@ class TestConformance:
     @pytest.mark.parametrize("shape", SHAPES)
     def test_starts_fit_the_images_and_grow(self, name, shape):
         starts = make(name, shape).starts()
-        sizes = [params(one.graph) for one in starts]
+        sizes = [params(one.genotype) for one in starts]
         assert sizes == sorted(set(sizes))
         assert len(sizes) >= 3
         for one in starts:
-            assert one.graph.input_shape == shape
-            assert one.graph.shape(one.graph.output) == (7,)
+            assert one.genotype.input_shape == shape
+            assert one.genotype.shape(one.genotype.output) == (7,)
             assert one.origin
 
     @pytest.mark.parametrize("shape", SHAPES)
     def test_smaller_networks_are_smaller(self, name, shape):
         space = make(name, shape)
-        sizes = [params(one.graph) for one in space.smallest()]
+        sizes = [params(one.genotype) for one in space.smallest()]
         assert sizes == sorted(sizes, reverse=True)
-        assert sizes[-1] < params(space.starts()[0].graph)
+        assert sizes[-1] < params(space.starts()[0].genotype)
 
     def test_a_child_follows_from_its_records(self, name):
         space, rng = make(name), np.random.default_rng(1)
-        parent = space.starts()[1].graph
+        parent = space.starts()[1].genotype
         for _ in range(30):
             child, records = space.mutate(parent, rng)
             assert 1 <= len(records) <= 3
@@ -44,7 +44,7 @@ class TestConformance:
 
     def test_same_generator_same_child(self, name):
         space = make(name)
-        parent = space.starts()[0].graph
+        parent = space.starts()[0].genotype
         first, again = (space.mutate(parent, np.random.default_rng(5)) for _ in range(2))
         assert first == again
 
@@ -56,7 +56,7 @@ class TestConformance:
 
     def test_the_key_is_free_of_names(self, name):
         space = make(name)
-        graph = space.starts()[0].graph
+        graph = space.starts()[0].genotype
         renamed = graph.with_nodes(
             [
                 type(node)(
@@ -67,4 +67,4 @@ class TestConformance:
             f"x_{graph.output}",
         )
         assert space.key(renamed) == space.key(graph)
-        assert space.key(graph) != space.key(space.starts()[1].graph)
+        assert space.key(graph) != space.key(space.starts()[1].genotype)

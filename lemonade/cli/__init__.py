@@ -6,7 +6,6 @@ at once, and the verbs that only read a run folder never need it.
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import traceback
@@ -15,7 +14,22 @@ from typing import Annotated
 import typer
 
 from lemonade import __version__
-from lemonade.cli import doctor, export, front, lineage, predict, report, resume, retrain, search, serve, show, status
+from lemonade.cli import (
+    bench,
+    doctor,
+    export,
+    front,
+    lineage,
+    predict,
+    report,
+    resume,
+    retrain,
+    search,
+    serve,
+    show,
+    status,
+)
+from lemonade.cli.common import flowing
 from lemonade.errors import LemonadeError
 from lemonade.reporting.screen import allow_any_encoding
 
@@ -32,13 +46,8 @@ app = typer.Typer(
 )
 
 
-def _flowing(text: str) -> str:
-    """Help text whose paragraphs flow: typer keeps the line ends of a docstring."""
-    paragraphs = inspect.cleandoc(text).split("\n\n")
-    return "\n\n".join([" ".join(paragraph.split()) for paragraph in paragraphs])
-
-
-SEARCHING, READING, USING, CHECKING = "Search", "Look at a run", "Use its networks", "This machine"
+SEARCHING, READING, USING = "Search", "Look at a run", "Use its networks"
+COMPARING, CHECKING = "Compare methods", "This machine"
 for panel, name, verb in (
     (SEARCHING, "search", search.search),
     (SEARCHING, "resume", resume.resume),
@@ -53,7 +62,8 @@ for panel, name, verb in (
     (USING, "predict", predict.predict),
     (CHECKING, "doctor", doctor.doctor),
 ):
-    app.command(name, rich_help_panel=panel, help=_flowing(verb.__doc__ or ""))(verb)
+    app.command(name, rich_help_panel=panel, help=flowing(verb.__doc__ or ""))(verb)
+app.add_typer(bench.app, name="bench", rich_help_panel=COMPARING)
 
 
 def _print_version(wanted: bool) -> None:
@@ -71,7 +81,7 @@ A run searches until its budget is used up and leaves a folder under runs/. Its 
 none is beaten by another in all objectives: pick the one that fits."""
 
 
-@app.callback(help=_flowing(ABOUT))
+@app.callback(help=flowing(ABOUT))
 def common(version: Version = False) -> None:
     """What comes before the verb."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -31,3 +32,9 @@ def print_next(console: Console, steps: Iterable[tuple[Sequence[str | Path], str
         if widest + len(purpose) + 11 <= console.width:
             text.append(" " * (widest - len(line) + 2) + purpose, style="quiet")
         console.print(text, soft_wrap=True)
+
+
+def flowing(text: str) -> str:
+    """Help text whose paragraphs flow: typer keeps the line ends of a docstring."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join([" ".join(paragraph.split()) for paragraph in paragraphs])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lemonade.config import SearchSettings
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front
 from lemonade.spaces import Space
 from lemonade.types import Candidate, Evaluation
-from morphisms import NetworkGraph
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Setting:
     Attributes:
         search: The method's settings.
         space: Where it searches.
-        costs: Values of the cheap objectives of a graph, without training.
+        costs: Values of the cheap objectives of a genotype, without training.
         limits: Largest allowed cost by name.
         floors: Smallest cost of interest by name: where the hypervolume's box begins. Networks below gain nothing
             there, and inverse densities would draw ever more of them (LEMONADE has a lower bound on size as well).
@@ -36,8 +36,8 @@ class Setting:
     """
 
     search: SearchSettings
-    space: Space
-    costs: Callable[[NetworkGraph], Mapping[str, float]]
+    space: Space[Any]
+    costs: Callable[[Any], Mapping[str, float]]
     limits: Mapping[str, float]
     floors: Mapping[str, float]
     vector: Callable[[Candidate, Evaluation], tuple[float, ...]]
@@ -63,13 +63,19 @@ class Setting:
         """The error to raise where no network meets the limits: it names one and the smallest network."""
         fallback = self.space.smallest()
         for name, limit in self.limits.items():
-            least = min(self.costs(start.graph).get(name, 0) for start in fallback)
+            least = min(self.costs(start.genotype).get(name, 0) for start in fallback)
             if least > limit:
                 return LemonadeError(
                     f"no start network of the space '{self.space.name}' has {name} <= {limit:g}: the smallest has "
                     f"{least:,.0f}. Raise the limit or choose another space."
                 )
         return LemonadeError("no start network meets all limits at once. Raise one of them.")
+
+
+def log_costs(costs: Mapping[str, float]) -> NDArray[np.float64]:
+    """Costs by their log10; below 1, where a logarithm would tell nothing from hardly anything, as a straight line."""
+    values = np.array(list(costs.values()), dtype=np.float64)
+    return np.where(values >= 1, np.log10(np.maximum(values, 1)), values - 1)
 
 
 def candidate_id(number: int) -> str:

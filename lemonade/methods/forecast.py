@@ -1,7 +1,8 @@
 """What a run can tell of a child before it is trained, from the children it has paid for.
 
 A model predicts how a child's error will differ from its parent's, from that error, its costs, the training that its
-weights have behind them, its operators and what the space tells of its graph. Proposals are ranked by the gain in
+weights have behind them, its operators and what the space tells of its graph; or, where nothing is inherited, the error
+itself from the costs and what the space tells (`search.predict`). Proposals are ranked by the gain in
 hypervolume to expect from that. A second model, which sees the training loss as well, says how high the loss of a child
 may still stand when part of its training is over.
 """
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lemonade.methods.base import Setting
+from lemonade.front import Axis
+from lemonade.methods.base import Setting, log_costs
 from lemonade.methods.gain import Coverage, Shown, log_errors
-from lemonade.methods.regression import LEAST_ROWS, CurveModel, ErrorModel, Scales, tuned, tuning_size
-from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Hurdle, Status
-from morphisms import OPERATORS, Morphism, NetworkGraph, flops
+from lemonade.methods.regression import Bend, CurveModel, ErrorModel, Scales, grouped, tuned, tuning_size
+from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Genotype, Hurdle, Status
+from morphisms import OPERATORS, Morphism, flops
 
 LEAST_CURVES = 40
 """Training curves to learn from before a child may be stopped early."""
@@ -28,6 +30,8 @@ STOP_SHARE = 0.3
 and .13 fresh (root mean square), before it to .25 and .22, after a half of it to .09."""
 _PROBABILITIES = (np.arange(15) + 0.5) / 15
 """Quantiles of a predicted error at which the gain is taken."""
+MARGIN = 0.05
+"""A box around the members reaches so far beyond them, as a share of it, that the ones at its ends count."""
 WORST_CHANGE = 0.5
 """Log errors further above the parent's count as this: how badly some children failed says little of the others."""
 
@@ -80,39 +84,43 @@ class Forecast:
     @property
     def ready(self) -> bool:
         """Whether there is enough to learn from."""
-        return len(self._finished()) >= LEAST_ROWS
+        return len(self._finished()) >= self._setting.search.forecast_from
 
     def features(
         self,
-        graph: NetworkGraph,
+        genotype: Genotype,
         costs: Mapping[str, float],
         morphisms: Sequence[Morphism],
-        parent: Candidate,
+        parent: Candidate | None,
         lineage_examples: int,
-    ) -> Features:
-        """What the models see of a child before it is trained.
+    ) -> Features | None:
+        """What the models see of a child before it is trained; None for a start network if a parent has to be known.
 
         Args:
-            graph: The child.
+            genotype: The child.
             costs: Its cheap objectives.
             morphisms: How it comes about.
             parent: A network told before.
             lineage_examples: Training images that its weights have seen already.
         """
-        sizes = np.log10(np.maximum(list(costs.values()), 1))
-        growth = sizes - np.log10(np.maximum(list(parent.costs.values()), 1))
+        sizes = log_costs(costs)
+        if self._setting.search.predict == "error":
+            return Features(0.0, (*sizes.tolist(), *self._setting.space.features(genotype)))
+        if parent is None:
+            return None
+        growth = sizes - log_costs(parent.costs)
         used = [morphism.operator for morphism in morphisms]
         others = (
             *sizes.tolist(),
             *growth.tolist(),
             float(np.log10(1 + lineage_examples)),
             *(float(used.count(name)) for name in OPERATORS),
-            *self._setting.space.features(graph),
+            *self._setting.space.features(genotype),
         )
         return Features(float(log_errors(self._known[parent.id].deciding)), others)
 
     def told(self, candidate: Candidate, evaluation: Evaluation, features: Features | None) -> None:
-        """Learn from a result; `features` is None for a start network, which has no parent to predict it from."""
+        """Learn from a result, `features` being what was seen of it before; None: nothing to predict it from."""
         log_error = math.nan
         if evaluation.status is Status.OK:
             deciding = self._setting.vector(candidate, evaluation)[0]
@@ -126,9 +134,9 @@ class Forecast:
 
     def ranked(
         self,
-        graphs: Sequence[NetworkGraph],
         features: Sequence[Features],
         costs: Sequence[Mapping[str, float]],
+        efforts: Sequence[float],
         front: Sequence[str],
         count: int,
         taken: Sequence[int] = (),
@@ -138,48 +146,53 @@ class Forecast:
         Each is chosen as if those before had turned out as predicted.
 
         Args:
-            graphs: The proposals.
-            features: What the model sees of each.
+            features: What the model sees of each proposal.
             costs: The proposals' cheap objectives.
+            efforts: What the proposals cost to train; gains are divided by it.
             front: Ids of the members.
             count: How many to choose, those `taken` included.
             taken: Positions chosen beforehand, which come first.
         """
         from scipy.special import ndtri
 
-        axes = self._setting.axes
         shown = self._shown()
-        coverage = Coverage(axes["error"], [axes[name] for name in costs[0]])
         members = [self._known[name] for name in front]
+        coverage = Coverage(*self._box(members, costs))
         for member, points in zip(
             members, coverage.reached([list(one.costs.values()) for one in members]), strict=True
         ):
             coverage.add(float(shown(member.deciding)), points)
-        change, deviation = self._model().predict([one.all for one in features])
-        mean = change + [one.parent for one in features]
-        errors = shown(np.exp(mean[:, None] + deviation[:, None] * ndtri(_PROBABILITIES)[None, :]))
-        middle, reached = shown(np.exp(mean)), coverage.reached([list(one.values()) for one in costs])
-        per_child = self._setting.search.gain_per == "child"
-        effort = np.array([1.0 if per_child else training_effort(graph) for graph in graphs])
+        found, deviation = self._model().predict([one.all for one in features])
+        quantiles = found[:, None] + deviation[:, None] * ndtri([*_PROBABILITIES, 0.5])[None, :]
+        logs = self._bend().straight(quantiles) + np.array([one.parent for one in features])[:, None]
+        values = shown(np.exp(logs))
+        errors, middle = values[:, :-1], values[:, -1]
+        reached = coverage.reached([list(one.values()) for one in costs])
         chosen: list[int] = []
         while len(chosen) < count:
             if len(chosen) < len(taken):
                 position = taken[len(chosen)]
             else:
-                gains: NDArray[np.float64] = coverage.gains(errors, reached) / effort
+                gains: NDArray[np.float64] = coverage.gains(errors, reached) / np.asarray(efforts)
                 gains[chosen] = -1
                 position = int(gains.argmax())
             chosen.append(position)
             coverage.add(float(middle[position]), reached[position])
         return chosen
 
-    def hurdle(self, features: Features, costs: Mapping[str, float], front: Sequence[str]) -> Hurdle | None:
+    def hurdle(self, features: Features | None, costs: Mapping[str, float], front: Sequence[str]) -> Hurdle | None:
         """The loss from which on a child will hardly reach the front; None where that cannot be said."""
         chance = self._setting.search.stop_chance
         members = [self._known[name] for name in front]
         rivals = [one.deciding for one in members if all(one.costs[name] <= costs[name] for name in costs)]
         curves = self._curves()
-        if chance == 0 or curves is None or not rivals or self._setting.axes.keys() != {"error", *costs}:
+        if (
+            chance == 0
+            or features is None
+            or curves is None
+            or not rivals
+            or self._setting.axes.keys() != {"error", *costs}
+        ):
             return None
         most = curves.highest_loss(features.all, float(log_errors(min(rivals))), chance)
         return Hurdle(STOP_SHARE, float(np.exp(most))) if np.isfinite(most) else None
@@ -203,12 +216,44 @@ class Forecast:
         return self._curve_model[1]
 
     def _model(self) -> ErrorModel:
-        """The model of how a child's log error differs from its parent's."""
+        """The model of how a child's log error differs from its parent's, or of its bent log error."""
         finished = self._finished()
         size = tuning_size(len(finished))
         if self._scales is None or self._scales[0] != size:
-            self._scales = (size, tuned(*_changes(finished[:size])))
-        return ErrorModel(*_changes(self._filled()), self._scales[1])
+            self._scales = (size, self._tuned(finished[:size]))
+        return ErrorModel(*self._learned(self._filled()), self._scales[1])
+
+    def _tuned(self, rows: Sequence[_Row]) -> Scales:
+        features, values = self._learned(rows)
+        if self._setting.search.predict == "change":
+            return tuned(features, values)
+        groups = self._setting.space.groups()
+        return grouped(features, values, [len(features[0]) - sum(groups), *groups])
+
+    def _bend(self) -> Bend:
+        """How errors are laid out for the model: changes of their logarithms as they are."""
+        if self._setting.search.predict == "change":
+            return Bend(0.0, 0.0)
+        return Bend.of([row.log_error for row in self._finished()])
+
+    def _learned(self, rows: Sequence[_Row]) -> tuple[list[tuple[float, ...]], NDArray[np.float64]]:
+        """Features, and what the model is to say of them."""
+        changes = np.array([row.log_error - row.features.parent for row in rows])
+        if self._setting.search.predict == "change":
+            changes = np.minimum(changes, WORST_CHANGE)
+        return [row.features.all for row in rows], self._bend().bent(changes)
+
+    def _box(self, members: Sequence[Known], costs: Sequence[Mapping[str, float]]) -> tuple[Axis, list[Axis]]:
+        """The box that gains are told in: the run's, or what lies between the members and the proposals."""
+        axes = self._setting.axes
+        if self._setting.search.gain_box == "run":
+            return axes["error"], [axes[name] for name in costs[0]]
+        errors = [member.shown for member in members]
+        sides = [_around(axes["error"], [*errors, max(errors) + MARGIN * (max(errors) - min(errors))])]
+        for name in costs[0]:
+            values = [one[name] for one in (*[member.costs for member in members], *costs)]
+            sides.append(_around(axes[name], [*values, max(values) * (1 + MARGIN)]))
+        return sides[0], sides[1:]
 
     def _filled(self) -> list[_Row]:
         """All rows; what was stopped early has the error that its loss foretold."""
@@ -222,19 +267,20 @@ class Forecast:
         return filled
 
 
-def _changes(rows: Sequence[_Row]) -> tuple[list[tuple[float, ...]], list[float]]:
-    """Features, and changes of the log error from the parent's."""
-    return [row.features.all for row in rows], [min(row.log_error - row.features.parent, WORST_CHANGE) for row in rows]
+def _around(axis: Axis, values: Sequence[float]) -> Axis:
+    """An axis of the same kind around these values; a linear one begins at 0, since a mean may lie below them."""
+    low, high = min(values), max(values)
+    return Axis(low if axis.log else min(low, 0.0), high if high > low else low + 1.0, axis.log)
 
 
-def training_effort(graph: NetworkGraph) -> float:
-    """How long training takes, in the time that a node takes for being there.
+def training_effort(genotype: Genotype) -> float:
+    """How long training takes, in the time that a node takes for being there; rows of a table cost the same.
 
     Small networks take as long as they have nodes, large ones as long as they compute: on one core, chains and their
     children of 300 to 100,000 parameters on 8x8 digits take 2.7 us an image and node and 53 us a million multiply-adds
     (R2 .93). A formula and no measurement, so that a search does the same on every machine.
     """
-    return len(graph.nodes) + flops(graph) / 50_000
+    return 1.0 if isinstance(genotype, str) else len(genotype.nodes) + flops(genotype) / 50_000
 
 
 def _log_loss(evaluation: Evaluation) -> float | None:

@@ -55,13 +55,11 @@ class Coverage:
         Returns:
             (n,), means over the k errors.
         """
-        levels = self._error.scaled(errors)
-        return np.array(
-            [
-                np.maximum(0, self._least[at][:, None] - row[None, :]).sum() / (GRID * len(row))
-                for at, row in zip(reached, levels, strict=True)
-            ]
-        )
+        # few different errors stand at all the points: the mean gain is worked out once for each
+        levels, level = np.unique(self._least, return_inverse=True)
+        lower = np.maximum(0, levels[None, :, None] - self._error.scaled(errors)[:, None, :]).mean(axis=2)
+        counts = reached.astype(np.float64) @ np.eye(len(levels))[level]
+        return np.asarray((lower * counts).sum(axis=1) / GRID)
 
     def reached(self, costs: ArrayLike) -> Reached:
         """Which points cost no less than each network: (n, points), for cheap objectives (n, d)."""

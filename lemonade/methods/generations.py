@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lemonade.front import Front
 from lemonade.methods.base import GenerationReport, Setting, candidate_id
-from lemonade.types import Candidate, Evaluation, Status
-from morphisms import NetworkGraph
+from lemonade.types import Candidate, Evaluation, Genotype, Status
+from morphisms import Morphism
 
 
 class Generational(ABC):
     """A `lemonade.methods.base.Search` but for its candidates: see `generation`."""
+
+    spaces: ClassVar[tuple[str, ...] | None] = None
+    """Names of the spaces it exists on; None: all of them."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -94,18 +98,31 @@ class Generational(ABC):
             return False
         return True
 
-    def without_parent(self, number: int, graph: NetworkGraph, examples: int, origin: str) -> Candidate:
+    def without_parent(self, number: int, genotype: Genotype, examples: int, origin: str) -> Candidate:
         """A candidate to be trained from fresh weights; counted as accepted."""
         self.report.count([], "accepted")
+        return self.candidate(number, genotype, examples=examples, origin=origin)
+
+    def child_of(
+        self, parent: Candidate, number: int, genotype: Genotype, morphisms: tuple[Morphism, ...]
+    ) -> Candidate:
+        """A candidate that starts from its parent's weights; counted as accepted."""
+        self.report.count([morphism.operator for morphism in morphisms], "accepted")
+        return self.candidate(number, genotype, parent=parent.id, morphisms=morphisms)
+
+    def candidate(self, number: int, genotype: Genotype, **more: Any) -> Candidate:
+        """A candidate of this generation; `more` are fields that differ from a fresh network's of a child's length."""
+        usual: dict[str, Any] = {
+            "key": self.setting.space.key(genotype),
+            "parent": None,
+            "morphisms": (),
+            "examples": self.setting.child_examples,
+        }
         return Candidate(
             id=candidate_id(number),
-            graph=graph,
-            key=self.setting.space.key(graph),
-            parent=None,
-            morphisms=(),
+            genotype=genotype,
             generation=self._generation,
-            costs=dict(self.setting.costs(graph)),
-            examples=examples,
+            costs=dict(self.setting.costs(genotype)),
             seed=self.setting.candidate_seed(number),
-            origin=origin,
+            **{**usual, **more},
         )

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lemonade.density import inverse_density_weights
-from lemonade.methods.base import Setting, candidate_id
-from lemonade.methods.forecast import Features, Forecast
+from lemonade.methods.base import Setting
+from lemonade.methods.forecast import Features, Forecast, training_effort
 from lemonade.methods.generations import Generational
 from lemonade.spaces import Start
-from lemonade.types import Candidate, Evaluation
-from morphisms import OPERATORS, Morphism, NetworkGraph, Site
+from lemonade.types import Candidate, Evaluation, Genotype
+from morphisms import OPERATORS, Morphism, Site
 
 MOST_DRAWS = 20
 """Rounds of proposals without a single new network within the limits before the search counts as exhausted."""
@@ -27,7 +28,7 @@ MOST_DRAWS = 20
 
 @dataclass(frozen=True)
 class _Proposal:
-    graph: NetworkGraph
+    genotype: Genotype
     key: str
     parent: Candidate
     morphisms: tuple[Morphism, ...]
@@ -55,7 +56,7 @@ class Lemonade(Generational):
 
     def told(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Learn from a result, and add it to the front."""
-        self._forecast.told(candidate, evaluation, self._features(candidate) if candidate.parent else None)
+        self._forecast.told(candidate, evaluation, self._features(candidate))
         super().told(candidate, evaluation)
 
     def live(self) -> set[str]:
@@ -74,18 +75,18 @@ class Lemonade(Generational):
         made = []
         for number, start in enumerate(self._starts_within_limits()):
             self.report.count([], "proposed")
-            made.append(self.without_parent(number, start.graph, self.setting.initial_examples, start.origin))
+            made.append(self.without_parent(number, start.genotype, self.setting.initial_examples, start.origin))
         return made
 
-    def _starts_within_limits(self) -> list[Start]:
+    def _starts_within_limits(self) -> list[Start[Any]]:
         """Start networks that meet the limits, or the largest of the smaller ones that does.
 
         Raises:
             LemonadeError: if none does, naming the limit and the smallest network.
         """
         setting = self.setting
-        starts = [start for start in setting.space.starts() if setting.within_limits(setting.costs(start.graph))]
-        smaller = [start for start in setting.space.smallest() if setting.within_limits(setting.costs(start.graph))]
+        starts = [start for start in setting.space.starts() if setting.within_limits(setting.costs(start.genotype))]
+        smaller = [start for start in setting.space.smallest() if setting.within_limits(setting.costs(start.genotype))]
         if not starts and not smaller:
             raise setting.out_of_reach()
         return starts or smaller[:1]
@@ -105,10 +106,11 @@ class Lemonade(Generational):
         first = len(self._known)
         return [self._candidate(proposals[position], first + k) for k, position in enumerate(chosen)]
 
-    def _features(self, child: Candidate | _Proposal) -> Features:
-        parent = child.parent if isinstance(child, _Proposal) else self._known[child.parent or ""]
-        before = self._lineage_examples[parent.id] if self.setting.search.inherit else 0
-        return self._forecast.features(child.graph, child.costs, child.morphisms, parent, before)
+    def _features(self, child: Candidate | _Proposal) -> Features | None:
+        """What the forecast sees of a child; None for a start network, if it has to know a parent."""
+        parent = child.parent if isinstance(child, _Proposal) else self._known.get(child.parent or "")
+        before = self._lineage_examples[parent.id] if parent is not None and self.setting.search.inherit else 0
+        return self._forecast.features(child.genotype, child.costs, child.morphisms, parent, before)
 
     def _proposals(self, population: list[Candidate], rng: np.random.Generator) -> list[_Proposal]:
         """`proposals` children of parents drawn by Eq. 1, without duplicates and those beyond a limit."""
@@ -129,35 +131,38 @@ class Lemonade(Generational):
         if self._continues and rng.random() < search.continue_share:
             record = OPERATORS["continue"].record(parent.graph, Site(), int(rng.integers(2**31)))
             # the same network counts as another one for each number of examples its lineage has seen
-            key = f"{space.key(parent.graph)}+{self._lineage_examples[parent.id]}"
+            key = f"{space.key(parent.genotype)}+{self._lineage_examples[parent.id]}"
             return _Proposal(parent.graph, key, parent, (record,), dict(parent.costs))
-        made = space.mutate(parent.graph, rng)
+        made = space.mutate(parent.genotype, rng)
         if made is None:
             return None
-        graph, morphisms = made
-        return _Proposal(graph, space.key(graph), parent, morphisms, dict(self.setting.costs(graph)))
+        genotype, morphisms = made
+        return _Proposal(genotype, space.key(genotype), parent, morphisms, dict(self.setting.costs(genotype)))
 
     def _accepted(self, proposals: list[_Proposal], population: list[Candidate], rng: np.random.Generator) -> list[int]:
-        """Positions of `children` proposals drawn by Eq. 2 without replacement; all if there are no more.
+        """Positions of the proposals to train, drawn by Eq. 2 without replacement; all if there are no more.
 
         Once there is something to learn from, most are not drawn but taken by the gain they promise.
         """
         search = self.setting.search
-        if len(proposals) <= search.children:
+        children = max(search.children, int(search.children_share * len(self._known)))
+        if len(proposals) <= children:
             chosen = list(range(len(proposals)))
         else:
             ranks = search.accept == "gain" and self._forecast.ready
-            drawn = round(search.children * search.explore_share) if ranks else search.children
-            at = _points(proposals)
-            weights = self._weights(_points(population) if search.density_of == "population" else at, at)
-            chosen = rng.choice(len(proposals), size=drawn, replace=False, p=weights).tolist()
+            drawn = round(children * search.explore_share) if ranks else children
+            chosen = []
+            if drawn:
+                at = _points(proposals)
+                weights = self._weights(_points(population) if search.density_of == "population" else at, at)
+                chosen = rng.choice(len(proposals), size=drawn, replace=False, p=weights).tolist()
             if ranks:
                 chosen = self._forecast.ranked(
-                    [one.graph for one in proposals],
-                    [self._features(one) for one in proposals],
+                    [features for one in proposals if (features := self._features(one)) is not None],
                     [one.costs for one in proposals],
+                    [1.0 if search.gain_per == "child" else training_effort(one.genotype) for one in proposals],
                     self._front.ids,
-                    search.children,
+                    children,
                     chosen,
                 )
             chosen.sort()
@@ -171,16 +176,12 @@ class Lemonade(Generational):
         return inverse_density_weights(fit, at, floor=self.setting.search.density_floor)
 
     def _candidate(self, proposal: _Proposal, number: int) -> Candidate:
-        return Candidate(
-            id=candidate_id(number),
-            graph=proposal.graph,
+        return self.candidate(
+            number,
+            proposal.genotype,
             key=proposal.key,
             parent=proposal.parent.id,
             morphisms=proposal.morphisms,
-            generation=self._generation,
-            costs=proposal.costs,
-            examples=self.setting.child_examples,
-            seed=self.setting.candidate_seed(number),
             hurdle=self._forecast.hurdle(self._features(proposal), proposal.costs, self._front.ids),
         )
 

@@ -13,11 +13,44 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 LEAST_ROWS = 16
-"""Networks to learn from before anything is predicted."""
+"""Networks that scales are taken from at least, if there are as many."""
+MOST_BENT = 6.0
+"""Where the hyperbolic sine of a prediction ends: beyond any error that can occur."""
 MOST_ROWS = 300
 """The newest networks, which a model learns from; the cost of a Gaussian process grows with the cube."""
 TUNED_AGAIN = 1.5
 """The scales of the process are fitted anew whenever there are so many times as many networks."""
+
+
+@dataclass(frozen=True)
+class Bend:
+    """Log errors laid out so that those far above the best are drawn together: asinh((log error - base) / scale).
+
+    Near the best errors it is a straight line, far above a logarithm: how badly a network failed (guessing, where
+    others err in a tenth) would bend a model everywhere else. A scale of 0 leaves all as it is.
+
+    Attributes:
+        base: The least log error.
+        scale: The median distance from it.
+    """
+
+    base: float
+    scale: float
+
+    @classmethod
+    def of(cls, log_errors: ArrayLike) -> Bend:
+        """The layout for these networks."""
+        logs = np.asarray(log_errors, dtype=np.float64)
+        return cls(float(logs.min()), float(np.median(logs - logs.min())))
+
+    def bent(self, logs: ArrayLike) -> Array:
+        """From log errors to what a model sees."""
+        values = np.asarray(logs, dtype=np.float64)
+        return np.arcsinh((values - self.base) / self.scale) if self.scale else values
+
+    def straight(self, values: Array) -> Array:
+        """Back again; never more than `MOST_BENT` scales away."""
+        return self.base + self.scale * np.sinh(np.clip(values, -MOST_BENT, MOST_BENT)) if self.scale else values
 
 
 class ErrorModel:
@@ -77,6 +110,35 @@ def tuned(features: ArrayLike, changes: ArrayLike) -> Scales:
     process = GaussianProcessRegressor(kernel, normalize_y=True)
     with warnings.catch_warnings():
         # that a scale lies at its bound (no noise at all, say) is nothing the user can do anything about
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process.fit(scales.standardised(rows), found)
+    return Scales(scales.middle, scales.spread, process.kernel_)
+
+
+def grouped(features: ArrayLike, values: ArrayLike, groups: Sequence[int]) -> Scales:
+    """Scales from few networks with features of several kinds, by maximum a posteriori; else as `tuned`.
+
+    Args:
+        features: (n, d), oldest first.
+        values: (n,).
+        groups: How many columns belong to each kind, in their order; the sum is d.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
+
+    from lemonade.methods.kernels import GroupedMatern, most_probable
+
+    rows, found = np.asarray(features, dtype=np.float64)[-MOST_ROWS:], np.asarray(values)[-MOST_ROWS:]
+    spread = rows.std(axis=0)
+    kept = [int(part.sum()) for part in np.split(spread > 1e-9, np.cumsum(groups)[:-1])]
+    kinds = [columns for columns in kept if columns]
+    # distances grow with the root of the number of columns
+    matern = GroupedMatern([2 * np.sqrt(columns) for columns in kinds], kinds)
+    kernel = ConstantKernel(1.0, (0.05, 20)) * matern + WhiteKernel(0.03, (1e-4, 1))
+    scales = Scales(rows.mean(axis=0), spread, kernel)
+    process = GaussianProcessRegressor(kernel, normalize_y=True, optimizer=most_probable)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(scales.standardised(rows), found)
     return Scales(scales.middle, scales.spread, process.kernel_)

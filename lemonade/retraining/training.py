@@ -174,7 +174,7 @@ class _Session:
         morphisms = (OPERATORS["continue"].record(member.graph, Site(), seed),) if inherits else ()
         candidate = Candidate(
             id=task.id,
-            graph=member.graph,
+            genotype=member.graph,
             key=task.id,
             parent=member.id if inherits else None,
             morphisms=morphisms,

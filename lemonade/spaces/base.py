@@ -4,46 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from morphisms import Morphism, NetworkGraph
+from lemonade.types import Genotype
+from morphisms import Morphism
+
+G = TypeVar("G", bound=Genotype)
+"""What a space consists of: graphs, or keys of a table's rows."""
 
 
 @dataclass(frozen=True)
-class Start:
+class Start(Generic[G]):
     """A network to start from, and how it came about in words."""
 
-    graph: NetworkGraph
+    genotype: G
     origin: str
 
 
-class Space(Protocol):
+class Space(Protocol[G]):
     """The networks a method may propose, and how one leads to another."""
 
     name: str
 
-    def starts(self) -> list[Start]:
+    def starts(self) -> list[Start[G]]:
         """Start networks, smallest first."""
         ...
 
-    def smallest(self) -> list[Start]:
+    def smallest(self) -> list[Start[G]]:
         """Smaller networks still, to fall back on where a limit rules out all of `starts`."""
         ...
 
-    def mutate(self, graph: NetworkGraph, rng: np.random.Generator) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:
-        """A child by randomly drawn rewrites, and their records; None if no operator can act. Touches no tensor."""
+    def mutate(
+        self, genotype: G, rng: np.random.Generator, most: int | None = None
+    ) -> tuple[G, tuple[Morphism, ...]] | None:
+        """A child by randomly drawn steps, and their records if steps have any; None if no step is possible.
+
+        Touches no tensor.
+
+        Args:
+            genotype: The parent.
+            rng: Draws the steps and their number.
+            most: One to this many steps; default: what the space was made with.
+        """
         ...
 
-    def random(self, rng: np.random.Generator) -> NetworkGraph:
-        """A network drawn without a parent: a start network and 0 to 12 operators."""
+    def random(self, rng: np.random.Generator) -> G:
+        """A network drawn without a parent."""
         ...
 
-    def features(self, graph: NetworkGraph) -> Sequence[float]:
+    def features(self, genotype: G) -> Sequence[float]:
         """Numbers, always as many, that tell networks apart beyond their costs: what a forecast may learn from."""
         ...
 
-    def key(self, graph: NetworkGraph) -> str:
+    def groups(self) -> Sequence[int]:
+        """How many of the features are of one kind each, in their order: a model scales those of a kind alike."""
+        ...
+
+    def key(self, genotype: G) -> str:
         """What tells duplicates apart, free of names."""
+        ...
+
+
+@runtime_checkable
+class GridSpace(Space[G], Protocol[G]):
+    """A space of fixed positions with a few choices at each: every network has neighbours, and any two can be mixed."""
+
+    def neighbours(self, genotype: G) -> list[G]:
+        """All networks that differ from it at one position."""
+        ...
+
+    def crossover(self, one: G, other: G, rng: np.random.Generator) -> G:
+        """A child that has at each position what one of its parents has there, drawn with equal chance."""
         ...

@@ -40,34 +40,40 @@ class NetworkSpace:
         self.operators = [OPERATORS[name] for name in operators]
         self.operators_most = operators_most
 
-    def starts(self) -> list[Start]:
+    def starts(self) -> list[Start[NetworkGraph]]:
         """Chains of three and more blocks at five widths."""
         return [self._start(width, self._usual_blocks()) for width in WIDTHS]
 
-    def smallest(self) -> list[Start]:
+    def smallest(self) -> list[Start[NetworkGraph]]:
         """Chains of one channel, largest first, down to a single block."""
         return [self._start(1, blocks) for blocks in range(self._usual_blocks(), 0, -1)]
 
-    def mutate(self, graph: NetworkGraph, rng: np.random.Generator) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:
-        """One to `operators_most` rewrites, each by an operator drawn uniformly among those that find a site."""
-        return self._rewritten(graph, int(rng.integers(1, self.operators_most + 1)), rng)
+    def mutate(
+        self, genotype: NetworkGraph, rng: np.random.Generator, most: int | None = None
+    ) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:
+        """One to `most` rewrites, each by an operator drawn uniformly among those that find a site."""
+        return self._rewritten(genotype, int(rng.integers(1, (most or self.operators_most) + 1)), rng)
 
     def random(self, rng: np.random.Generator) -> NetworkGraph:
         """A start network drawn uniformly and 0 to 12 rewrites."""
         starts = self.starts()
-        graph = starts[rng.integers(len(starts))].graph
+        graph = starts[rng.integers(len(starts))].genotype
         steps = int(rng.integers(0, RANDOM_OPERATORS + 1))
         made = self._rewritten(graph, steps, rng) if steps else None
         return graph if made is None else made[0]
 
-    def key(self, graph: NetworkGraph) -> str:
+    def key(self, genotype: NetworkGraph) -> str:
         """The graph's name-free hash."""
-        return graph_hash(graph)
+        return graph_hash(genotype)
 
-    def features(self, graph: NetworkGraph) -> list[float]:
+    def features(self, genotype: NetworkGraph) -> list[float]:
         """Logarithms of parameters, multiply-adds and numbers of nodes of each operation."""
-        counts = Counter(node.op for node in graph.nodes)
-        return [math.log10(params(graph)), math.log10(flops(graph)), *(math.log1p(counts[op]) for op in OPS)]
+        counts = Counter(node.op for node in genotype.nodes)
+        return [math.log10(params(genotype)), math.log10(flops(genotype)), *(math.log1p(counts[op]) for op in OPS)]
+
+    def groups(self) -> list[int]:
+        """All are of one kind."""
+        return [2 + len(OPS)]
 
     def _rewritten(
         self, graph: NetworkGraph, steps: int, rng: np.random.Generator
@@ -89,7 +95,7 @@ class NetworkSpace:
         side = min(self.input_shape[1:])
         return 3 + max(0, int(np.ceil(np.log2(side / 32))))
 
-    def _start(self, width: int, blocks: int) -> Start:
+    def _start(self, width: int, blocks: int) -> Start[NetworkGraph]:
         plural = "s" if blocks > 1 else ""
         return Start(
             chain(self.input_shape, self.classes, width, blocks), f"chain of {blocks} block{plural}, {width} wide"

@@ -1,0 +1,1 @@
+"""Benchmarks of search methods that train nothing."""

@@ -1,0 +1,67 @@
+"""Pareto local search (Paquete, Chiarandini, Stuetzle 2004): look at all neighbours of a member, then of another.
+
+An archive keeps what nothing dominates. A member whose neighbourhood was not looked at yet is drawn, and all its
+neighbours are evaluated; where there is none left, the search starts anew from a random network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lemonade.methods.base import Setting
+from lemonade.methods.generations import Generational
+from lemonade.spaces import GridSpace
+from lemonade.types import Candidate, Genotype
+
+MOST_DRAWS = 1_000
+"""Networks drawn in a row without a new one within the limits before the search counts as exhausted."""
+
+
+class LocalSearch(Generational):
+    """The method; a generation is the neighbourhood of one member, as far as it is new."""
+
+    spaces: ClassVar[tuple[str, ...] | None] = ("table",)
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        if not isinstance(setting.space, GridSpace):
+            raise TypeError(f"the space '{setting.space.name}' has no list of neighbours")
+        self._space: GridSpace[Any] = setting.space
+        self._explored: set[str] = set()
+
+    def generation(self) -> list[Candidate]:
+        """What is new around a member; a random network to begin with, and where all members are explored."""
+        rng = self.rng()
+        while waiting := [name for name in self._front.ids if name not in self._explored]:
+            parent = self._known[waiting[rng.integers(len(waiting))]]
+            self._explored.add(parent.id)
+            if around := [one for one in self._space.neighbours(parent.genotype) if self._is_new(one)]:
+                first = len(self._known)
+                return [self.child_of(parent, first + k, one, ()) for k, one in enumerate(around)]
+        genotype = self._drawn(rng)
+        if genotype is None and not self._known:
+            raise self.setting.out_of_reach()
+        number, examples = len(self._known), self.setting.child_examples
+        return [] if genotype is None else [self.without_parent(number, genotype, examples, "drawn at random")]
+
+    def adopt(self, candidates: Sequence[Candidate]) -> None:
+        """Take over a generation of an earlier process; its parents' neighbourhoods count as explored."""
+        super().adopt(candidates)
+        self._explored |= {candidate.parent for candidate in candidates if candidate.parent}
+
+    def live(self) -> set[str]:
+        """None: a space of fixed positions has no weights to inherit."""
+        return set()
+
+    def _is_new(self, genotype: Genotype) -> bool:
+        return not self.is_refused([], self._space.key(genotype) in self._keys, self.setting.costs(genotype))
+
+    def _drawn(self, rng: np.random.Generator) -> Genotype | None:
+        for _ in range(MOST_DRAWS):
+            genotype: Genotype = self._space.random(rng)
+            if self._is_new(genotype):
+                return genotype
+        return None
