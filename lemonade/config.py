@@ -139,16 +139,12 @@ class TrainingSettings(Settings):
     """How a child is trained: one rule for every method and every child."""
 
     child_examples: Count | None = Field(
-        None, gt=0, description="training images a child sees; default: 16 epochs, at least 8,000, at most 48,000"
+        None, gt=0, description="training images a child sees; default: 16 epochs, at least 8,000, at most 96,000"
     )
     child_time: Seconds | None = Field(
         None, gt=0, description="a child that takes longer is given up as timed out; default: no limit"
     )
-    initial_factor: float | None = Field(
-        None,
-        gt=0,
-        description="initial networks see this many times child_examples; default: 32 epochs' worth, from 2 to 4",
-    )
+    initial_factor: float = Field(2.0, gt=0, description="initial networks see this many times child_examples")
     batch_size: int | None = Field(
         None, gt=1, description="default: 50 below 5,000 training images, else 64 (CPU, 24 pixels and more) or 128"
     )

@@ -228,7 +228,10 @@ class Run:
             LemonadeError: as `member`, or if the front is asked for and empty.
         """
         chosen: dict[str, Member] = {}
-        for name in [part.strip() for part in names.split(",") if part.strip()]:
+        asked = [part.strip() for part in names.split(",") if part.strip()]
+        if not asked:
+            raise LemonadeError(f"--models: expected front, knee, best, or ids with commas between, got '{names}'.")
+        for name in asked:
             found = self.front.members if name == "front" else [self.member(name)]
             chosen.update((member.id, member) for member in found)
         if not chosen:

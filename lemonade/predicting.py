@@ -103,6 +103,8 @@ def _listed(images: Sequence[Path]) -> list[Prediction]:
             problem = "" if inside else "holds no images"
             if inside == [path] and not path.exists():
                 problem = "there is no such file or folder"
+            elif inside == [path] and not path.is_file():
+                problem = "is no regular file"
         except OSError as error:
             inside, problem = [], (error.strerror or str(error)).lower()
         found += [Prediction(file, problem=problem) for file in inside or [path]]

@@ -11,7 +11,7 @@ from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count
 from lemonade.retraining import Retrained, Training, retrained
-from morphisms import GraphError, Weights, load_weights
+from morphisms import Weights, build_module, load_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,11 +77,14 @@ class Subject:
         if path is None:
             return self.member.weights()
         try:
-            return load_weights(path)
-        except (GraphError, OSError) as error:
+            weights = load_weights(path)
+            build_module(self.member.graph, weights)  # another network's are not taken for these
+            return weights
+        except (ValueError, OSError) as error:
+            told = str(error) if str(path) in str(error) else f"{path}: {error}"
             raise LemonadeError(
-                f"{error}. Export the search's weights with --weights search, or delete "
-                f"{path.with_suffix('.json')} and retrain."
+                f"{told}. Take the search's weights with --weights search, or delete {path.with_suffix('.json')} and "
+                "retrain."
             ) from None
 
     def module(self) -> nn.Module:

@@ -16,6 +16,7 @@ import lemonade.data.decode
 from lemonade.config import DataSettings
 from lemonade.data import load_dataset, load_test
 from lemonade.data.decode import to_array
+from lemonade.data.listing import list_folder
 from lemonade.errors import LemonadeError
 
 SETTINGS = DataSettings.model_validate({})
@@ -385,3 +386,13 @@ def test_the_short_side_is_resized_and_the_centre_cut_out(tmp_path: Path, size: 
         line = array[channel].mean(0 if channel == 0 else 1)
         assert (np.diff(line) > 0).all()
         assert line[-1] - line[0] == pytest.approx(255 * short / (length - 1) * 7 / 8, rel=0.1)
+
+
+def test_a_class_whose_name_is_no_text_is_refused_before_anything_is_searched(tmp_path):
+    (tmp_path / "r/fine").mkdir(parents=True)
+    try:
+        (tmp_path / "r" / os.fsdecode(b"caf\xe9")).mkdir()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    with pytest.raises(LemonadeError, match=r"class folder 'caf.*' is not UTF-8. Rename it"):
+        list_folder(str(tmp_path / "r"))

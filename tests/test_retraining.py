@@ -2,6 +2,8 @@
 
 import ast
 import json
+import math
+import re
 from pathlib import Path
 
 import pytest
@@ -79,8 +81,27 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
     with pytest.raises(LemonadeError, match=r"1150-scratch-1.json: cannot be read .*that training is done again"):
         retrained(run.folder, run.front.best().id)
     record.write_text(text)
-    with pytest.raises(LemonadeError, match="expected seeds >= 1 and epochs > 0, got 0 and None"):
-        retrain(run, seeds=0)
+    for more in ('"test": 1.5', '"error": "x"', '"start": "zz"'):
+        record.write_text(text.rstrip("}\n") + f", {more}}}")  # the last of two equal names counts
+        with pytest.raises(LemonadeError, match="1150-scratch-1.json: cannot be read"):
+            retrain(run, models="best", seeds=3, epochs=1)  # before anything is trained
+    record.write_text(text.replace(re.search(r'"test": .*,', text)[0], '"test": null,'))
+    weights = record.with_suffix(".safetensors")
+    kept = weights.read_bytes()
+    weights.write_bytes(b"junk")
+    with pytest.raises(LemonadeError, match=r"1150-scratch-1.safetensors: .*Delete .*json, and that training is done"):
+        retrain(run, models="best", seeds=2, epochs=1)
+    weights.write_bytes(kept)
+    record.write_text(text)
+    for wrong in ({"seeds": 0}, {"epochs": math.nan}, {"epochs": math.inf}, {"epochs": 0}):
+        with pytest.raises(LemonadeError, match="expected seeds >= 1 and epochs > 0, got"):
+            retrain(run, **wrong)
+    with pytest.raises(LemonadeError, match="1e-09 epochs of 1150 training images are no image at all"):
+        retrain(run, epochs=1e-9)
+    with pytest.raises(LemonadeError, match="expected workers >= 1, got 0"):
+        retrain(run, workers=0)
+    with pytest.raises(LemonadeError, match="--models: expected front, knee, best, or ids .* got ','"):
+        retrain(run, models=",")
     weights = run.folder / run.front[0].evaluation.weights
     kept = weights.read_bytes()
     weights.unlink()

@@ -18,8 +18,15 @@ __all__ = ["command", "print_json", "print_next", "short_path"]
 
 
 def print_json(document: Any) -> None:
-    """Write one JSON document to standard output; NaN, which JSON lacks, is refused and not written."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write one JSON document to standard output; NaN, which JSON lacks, is refused and not written.
+
+    Where the output is not UTF-8, or a name holds bytes that are not, characters are escaped: none is lost.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    if not plain or any("\ud800" <= letter <= "\udfff" for letter in text):
+        text = json.dumps(document, indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
 
 
 def print_next(console: Console, steps: Iterable[tuple[Sequence[str | Path], str]]) -> None:

@@ -77,7 +77,7 @@ Time = Annotated[Text, _option(_BUDGET, "--time", "TIME", "Active time: 90s, 10m
 ChildExamples = Annotated[
     Text,
     _option(
-        _HOW, "--child-examples", "N", "Training images a child sees \\[default: the set 16 times, 8,000 to 48,000]."
+        _HOW, "--child-examples", "N", "Training images a child sees \\[default: the set 16 times, 8,000 to 96,000]."
     ),
 ]
 Inherit = Annotated[

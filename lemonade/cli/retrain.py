@@ -12,7 +12,7 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options
-from lemonade.cli.running import STOPPED_EARLY
+from lemonade.cli.running import STOPPED_EARLY, terminated_as_interrupted
 from lemonade.reporting import screen
 from lemonade.retraining import START_KINDS, spread_text
 
@@ -63,7 +63,8 @@ def retrain(
 
     loaded = Run.load(run)
     try:
-        found = retrain_run(loaded, models, seeds, epochs, device, workers, announce, tell)
+        with terminated_as_interrupted():
+            found = retrain_run(loaded, models, seeds, epochs, device, workers, announce, tell)
     except KeyboardInterrupt:
         print("Stopped; what was trained is kept. Go on with the same command.", file=sys.stderr)
         raise typer.Exit(STOPPED_EARLY) from None

@@ -125,6 +125,20 @@ def _interrupts(stop: Stop, panel: Listener) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, which batch systems send, ends a command as Ctrl-C does."""
+
+    def handle(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def data_sentences(run: Run) -> list[str]:
     """What the images are and how they are split; then whatever reading them brought up."""
     facts = run.facts

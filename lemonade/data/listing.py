@@ -68,6 +68,9 @@ def list_folder(name: str) -> Listing:
             listing.parts["train"] = list(_list_classes(root, root, listing))
     except OSError as error:
         raise LemonadeError(f"{error.filename or name}: cannot be read ({error.strerror or error}).") from None
+    for label in listing.classes:
+        if any("\ud800" <= letter <= "\udfff" for letter in label):  # how Python holds bytes that are no text
+            raise LemonadeError(f"{name}: the name of the class folder {label!r} is not UTF-8. Rename it.")
     return listing
 
 

@@ -142,6 +142,17 @@ def retrained(run_folder: Path, model: str, examples: int | None = None) -> Retr
 
 def _read(path: Path) -> Training:
     try:
-        return Training(**json.loads(path.read_text(encoding="utf-8")))
+        training = Training(**json.loads(path.read_text(encoding="utf-8")))
+        _check(training, path.stem)
+        return training
     except (OSError, ValueError, TypeError) as error:
         raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and that training is done again.") from None
+
+
+def _check(training: Training, name: str) -> None:
+    """Raise a ValueError for values that no training has."""
+    if training.start not in START_KINDS or training.name != name:
+        raise ValueError(f"it tells of '{training.name}'")
+    for value in (training.error, training.error_smoothed, training.test):
+        if value is not None and not (isinstance(value, (int, float)) and 0 <= value <= 1):
+            raise ValueError(f"expected errors from 0 to 1, got {value!r}")

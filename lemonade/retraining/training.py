@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -103,11 +104,16 @@ def retrain(
         LemonadeError: for unknown networks, lost weights, changed images, or a folder that cannot be written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
-    if seeds < 1 or (epochs is not None and epochs <= 0):
+    if seeds < 1 or (epochs is not None and not 0 < epochs < math.inf):
         raise LemonadeError(f"retrain: expected seeds >= 1 and epochs > 0, got {seeds} and {epochs}.")
+    if epochs is not None and round(epochs * run.facts["train"]) < 1:
+        raise LemonadeError(f"retrain: {epochs} epochs of {run.facts['train']} training images are no image at all.")
+    if workers is not None and workers < 1:
+        raise LemonadeError(f"retrain: expected workers >= 1, got {workers}.")
     members = run.choose(models)
-    for member in members:
-        member.weights()  # lost ones are told before anything is trained
+    for member in members:  # what is lost or damaged is told before anything is trained
+        member.weights()
+        retrained(run.folder, member.id)
     changes = {name: value for name, value in (("device", device), ("workers", workers)) if value is not None}
     folder = run.folder / MODELS
     folder.mkdir(exist_ok=True)
@@ -228,7 +234,13 @@ class _Session:
         dataset, device = self.assembly.dataset, self.assembly.device
         test = load_test(self.run.config.dataset, self.run.config.data, cache_folder())
         for graph, one, folder in unread:
-            module = build_module(graph, load_weights(folder / f"{one.name}.safetensors"))
+            path = folder / f"{one.name}.safetensors"
+            try:
+                module = build_module(graph, load_weights(path))
+            except ValueError as error:
+                raise LemonadeError(
+                    f"{path}: {error}. Delete {path.with_suffix('.json')}, and that training is done again."
+                ) from None
             reading = read_error(module, test, dataset, device)
             replace(one, test=reading.error).save(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -83,6 +84,11 @@ class Source:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True  # a browser that keeps its connection does not keep the command from ending
     allow_reuse_address = True
+
+    def handle_error(self, request: object, address: object) -> None:
+        """Nothing is said of a browser that leaves while it is answered."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, address)  # type: ignore[arg-type]  # as the base class takes it
 
 
 class _Handler(BaseHTTPRequestHandler):
