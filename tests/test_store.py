@@ -115,7 +115,7 @@ def test_graphs_that_differ_in_names_only_are_kept_apart(tmp_path: Path) -> None
         type(node)(node.name.replace("conv", "first"), node.op, node.inputs, node.attrs) for node in one.graph.nodes
     ]
     nodes[1] = type(nodes[1])("relu1", "relu", ("first1",))
-    other = type(one)(**{**vars(one), "id": "c0001", "graph": one.graph.with_nodes(nodes)})
+    other = type(one)(**{**vars(one), "id": "c0001", "genotype": one.graph.with_nodes(nodes)})
     assert other.key == one.key
     with RunStore.create(tmp_path / "toy", CONFIG, FACTS) as store:
         generation(store, [one, other], ["c0000", "c0001"])

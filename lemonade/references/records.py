@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lemonade.errors import LemonadeError
-from lemonade.journal import write_whole
+from lemonade.journal import write_whole, writing
 
 NAMES = ("shufflenet_v2_x0_5", "mobilenet_v3_small", "resnet18")
 """Networks of torchvision that stand for small, usual and large."""
@@ -61,4 +61,6 @@ def write_reference(run_folder: Path, one: Reference) -> None:
         LemonadeError: if it cannot be written.
     """
     path = run_folder / FOLDER / f"{one.name}.json"
+    with writing(path, "The others are kept."):
+        path.parent.mkdir(exist_ok=True)
     write_whole(path, json.dumps(asdict(one), indent=1) + "\n", "The others are kept.")

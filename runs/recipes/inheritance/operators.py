@@ -53,7 +53,7 @@ class Laboratory:
         self.count += 1
         candidate = Candidate(
             id=f"c{self.count:04d}",
-            graph=graph,
+            genotype=graph,
             key="",
             parent="parent" if parent else None,
             morphisms=records,
