@@ -139,7 +139,7 @@ class Member:
         """The trained network as a plain module in eval mode; see `input` for what it takes.
 
         Args:
-            weights: In place of those that the search left.
+            weights: In place of those that the search left; checked already to be of this network.
 
         Raises:
             LemonadeError: naming the file, if the weights are missing, damaged or of another network.
@@ -150,8 +150,7 @@ class Member:
         try:
             network = build_module(self.graph, self.weights() if weights is None else weights)
         except ValueError as error:
-            where = self.folder / str(self.evaluation.weights) if weights is None else f"weights for {self.id}"
-            raise LemonadeError(f"{where}: {error}.") from None
+            raise LemonadeError(f"{self.folder / str(self.evaluation.weights)}: {error}.") from None
         return Normalised(network, self.facts["mean"], self.facts["std"]).eval()
 
 

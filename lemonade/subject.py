@@ -1,4 +1,4 @@
-"""Which weights of a network are exported, and how well they do."""
+"""Which weights of a network are taken elsewhere (exported, asked for a prediction), and how well they do."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Subject:
         Raises:
             LemonadeError: as `weights`, or if they are another network's.
         """
-        return self.member.module(self.weights())
+        return self.member.module(None if self.group is None else self.weights())
 
     @property
     def errors(self) -> Mapping[str, float]:

@@ -17,15 +17,16 @@ from lemonade.reporting.commands import command, short_path
 __all__ = ["command", "print_json", "print_next", "short_path"]
 
 
-def print_json(document: Any) -> None:
+def print_json(document: Any, indent: int | None = 2) -> None:
     """Write one JSON document to standard output; NaN, which JSON lacks, is refused and not written.
 
-    Where the output is not UTF-8, or a name holds bytes that are not, characters are escaped: none is lost.
+    Without an `indent` it takes one line. Where the output is not UTF-8, or a name holds bytes that are not,
+    characters are escaped: none is lost.
     """
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
     plain = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     if not plain or any("\ud800" <= letter <= "\udfff" for letter in text):
-        text = json.dumps(document, indent=2, allow_nan=False)
+        text = json.dumps(document, indent=indent, allow_nan=False)
     sys.stdout.write(text + "\n")
 
 

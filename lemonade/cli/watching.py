@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -74,7 +73,7 @@ def watch_json(folder: Path, seconds: float) -> None:
     try:
         while True:
             if watcher.read() or not watcher.going:
-                sys.stdout.write(json.dumps(_document(watcher), ensure_ascii=False, allow_nan=False) + "\n")
+                common.print_json(_document(watcher), indent=None)
                 sys.stdout.flush()
             if not watcher.going:
                 return

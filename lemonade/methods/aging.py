@@ -21,12 +21,9 @@ import numpy as np
 from deap import base, tools
 
 from lemonade.methods.base import Setting, log_costs
-from lemonade.methods.generations import Generational
+from lemonade.methods.generations import MOST_DRAWS, Generational
 from lemonade.types import Candidate, Evaluation, Genotype, Status
 from morphisms import Morphism
-
-MOST_DRAWS = 1_000
-"""Networks drawn in a row without a new one within the limits before a population counts as exhausted."""
 
 
 class _Fitness(base.Fitness):  # type: ignore[misc]
@@ -92,7 +89,6 @@ class AgingEvolution(Generational):
         self.colonies = [Colony(search.population, limit) for limit in search.size_limits or (math.inf,)]
         self._newcomers: list[Individual] = []
         self._toolbox = base.Toolbox()
-        self._toolbox.register("random", setting.space.random)
         self._toolbox.register("mutate", setting.space.mutate, most=1)
         self._toolbox.register("select", tournament, size=search.sample)
 
@@ -136,28 +132,26 @@ class AgingEvolution(Generational):
         return self.colonies[self._generation % len(self.colonies)]
 
     def _random(self, number: int, colony: Colony, rng: np.random.Generator) -> Candidate | None:
-        for _ in range(MOST_DRAWS):
-            genotype: Genotype = self._toolbox.random(rng)
-            if self._is_new(genotype, (), colony):
-                return self.without_parent(number, genotype, self.setting.child_examples, "drawn at random")
-        return None
+        genotype = self.drawn(rng, lambda one: self._is_new_in(colony, one, ()))
+        if genotype is None:
+            return None
+        return self.without_parent(number, genotype, self.setting.child_examples, "drawn at random")
 
     def _child(self, number: int, colony: Colony, rng: np.random.Generator) -> Candidate | None:
         for _ in range(MOST_DRAWS):
             parent = self._known[self._toolbox.select(colony.members, rng).id]
             made: tuple[Any, tuple[Morphism, ...]] | None = self._toolbox.mutate(parent.genotype, rng)
-            if made is not None and self._is_new(*made, colony):
+            if made is not None and self._is_new_in(colony, *made):
                 return self.child_of(parent, number, *made)
         return None
 
-    def _is_new(self, genotype: Genotype, morphisms: Sequence[Morphism], colony: Colony) -> bool:
-        costs = self.setting.costs(genotype)
-        operators = [morphism.operator for morphism in morphisms]
-        if next(iter(costs.values())) > colony.limit:
+    def _is_new_in(self, colony: Colony, genotype: Genotype, morphisms: Sequence[Morphism]) -> bool:
+        if next(iter(self.setting.costs(genotype).values())) > colony.limit:
+            operators = [morphism.operator for morphism in morphisms]
             self.report.count(operators, "proposed")
             self.report.count(operators, "over_limit")
             return False
-        return not self.is_refused(operators, self.setting.space.key(genotype) in self._keys, costs)
+        return self.is_new(genotype, morphisms)
 
 
 def tournament(population: Sequence[Individual], rng: np.random.Generator, size: int) -> Individual:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from lemonade.front import Front
 from lemonade.methods.base import GenerationReport, Setting, candidate_id
-from lemonade.types import Candidate, Evaluation, Genotype, Status
+from lemonade.types import Candidate, Evaluation, Genotype, Hurdle, Status
 from morphisms import Morphism
+
+MOST_DRAWS = 1_000
+"""Networks drawn in a row without a new one within the limits before a search counts as exhausted."""
 
 
 class Generational(ABC):
@@ -98,6 +101,27 @@ class Generational(ABC):
             return False
         return True
 
+    def drawn(self, rng: np.random.Generator, is_new: Callable[[Genotype], bool] | None = None) -> Genotype | None:
+        """A network drawn from the space that is new and within limits and floors; None if none turns up.
+
+        Args:
+            rng: Draws.
+            is_new: What decides in place of the method `is_new`.
+        """
+        space = self.setting.space
+        for _ in range(MOST_DRAWS):
+            genotype: Genotype = space.random(rng)
+            if (is_new or self.is_new)(genotype):
+                return genotype
+        return None
+
+    def is_new(self, genotype: Genotype, morphisms: Sequence[Morphism] = ()) -> bool:
+        """Count a proposal, and say whether it is a network not known yet and within limits and floors."""
+        operators = [morphism.operator for morphism in morphisms]
+        return not self.is_refused(
+            operators, self.setting.space.key(genotype) in self._keys, self.setting.costs(genotype)
+        )
+
     def without_parent(self, number: int, genotype: Genotype, examples: int, origin: str) -> Candidate:
         """A candidate to be trained from fresh weights; counted as accepted."""
         self.report.count([], "accepted")
@@ -110,19 +134,29 @@ class Generational(ABC):
         self.report.count([morphism.operator for morphism in morphisms], "accepted")
         return self.candidate(number, genotype, parent=parent.id, morphisms=morphisms)
 
-    def candidate(self, number: int, genotype: Genotype, **more: Any) -> Candidate:
-        """A candidate of this generation; `more` are fields that differ from a fresh network's of a child's length."""
-        usual: dict[str, Any] = {
-            "key": self.setting.space.key(genotype),
-            "parent": None,
-            "morphisms": (),
-            "examples": self.setting.child_examples,
-        }
+    def candidate(
+        self,
+        number: int,
+        genotype: Genotype,
+        *,
+        key: str | None = None,
+        parent: str | None = None,
+        morphisms: tuple[Morphism, ...] = (),
+        examples: int | None = None,
+        origin: str = "",
+        hurdle: Hurdle | None = None,
+    ) -> Candidate:
+        """A candidate of this generation; by default known by its genotype alone, and trained as long as a child."""
         return Candidate(
             id=candidate_id(number),
             genotype=genotype,
+            key=self.setting.space.key(genotype) if key is None else key,
+            parent=parent,
+            morphisms=morphisms,
             generation=self._generation,
             costs=dict(self.setting.costs(genotype)),
+            examples=self.setting.child_examples if examples is None else examples,
             seed=self.setting.candidate_seed(number),
-            **{**usual, **more},
+            origin=origin,
+            hurdle=hurdle,
         )

@@ -9,15 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from lemonade.methods.base import Setting
 from lemonade.methods.generations import Generational
 from lemonade.spaces import GridSpace
-from lemonade.types import Candidate, Genotype
-
-MOST_DRAWS = 1_000
-"""Networks drawn in a row without a new one within the limits before the search counts as exhausted."""
+from lemonade.types import Candidate
 
 
 class LocalSearch(Generational):
@@ -38,10 +33,10 @@ class LocalSearch(Generational):
         while waiting := [name for name in self._front.ids if name not in self._explored]:
             parent = self._known[waiting[rng.integers(len(waiting))]]
             self._explored.add(parent.id)
-            if around := [one for one in self._space.neighbours(parent.genotype) if self._is_new(one)]:
+            if around := [one for one in self._space.neighbours(parent.genotype) if self.is_new(one)]:
                 first = len(self._known)
                 return [self.child_of(parent, first + k, one, ()) for k, one in enumerate(around)]
-        genotype = self._drawn(rng)
+        genotype = self.drawn(rng)
         if genotype is None and not self._known:
             raise self.setting.out_of_reach()
         number, examples = len(self._known), self.setting.child_examples
@@ -55,13 +50,3 @@ class LocalSearch(Generational):
     def live(self) -> set[str]:
         """None: a space of fixed positions has no weights to inherit."""
         return set()
-
-    def _is_new(self, genotype: Genotype) -> bool:
-        return not self.is_refused([], self._space.key(genotype) in self._keys, self.setting.costs(genotype))
-
-    def _drawn(self, rng: np.random.Generator) -> Genotype | None:
-        for _ in range(MOST_DRAWS):
-            genotype: Genotype = self._space.random(rng)
-            if self._is_new(genotype):
-                return genotype
-        return None

@@ -85,8 +85,7 @@ class Nsga2(Generational):
         return taken
 
     def _is_new(self, gene: Gene) -> bool:
-        key, operators = self.setting.space.key(gene.genotype), [record.operator for record in gene.morphisms]
-        return not self.is_refused(operators, key in self._keys, self.setting.costs(gene.genotype))
+        return self.is_new(gene.genotype, gene.morphisms)
 
     def _candidate(self, gene: Gene, number: int) -> Candidate:
         if gene.parent is None:

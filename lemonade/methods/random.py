@@ -5,13 +5,8 @@ What every other method has to beat.
 
 from __future__ import annotations
 
-import numpy as np
-
 from lemonade.methods.generations import Generational
-from lemonade.types import Candidate, Genotype
-
-MOST_DRAWS = 1_000
-"""Networks drawn in a row without a new one within the limits before the search counts as exhausted."""
+from lemonade.types import Candidate
 
 
 class RandomSearch(Generational):
@@ -21,7 +16,7 @@ class RandomSearch(Generational):
         """Networks drawn from the space."""
         rng, setting = self.rng(), self.setting
         candidates: list[Candidate] = []
-        while len(candidates) < setting.search.children and (genotype := self._drawn(rng)) is not None:
+        while len(candidates) < setting.search.children and (genotype := self.drawn(rng)) is not None:
             number = len(self._known) + len(candidates)
             candidates.append(self.without_parent(number, genotype, setting.child_examples, "drawn at random"))
             self._keys.add(candidates[-1].key)
@@ -32,12 +27,3 @@ class RandomSearch(Generational):
     def live(self) -> set[str]:
         """None: no network inherits."""
         return set()
-
-    def _drawn(self, rng: np.random.Generator) -> Genotype | None:
-        """A network not drawn before, within limits and floors; None if none turns up."""
-        space = self.setting.space
-        for _ in range(MOST_DRAWS):
-            genotype: Genotype = space.random(rng)
-            if not self.is_refused([], space.key(genotype) in self._keys, self.setting.costs(genotype)):
-                return genotype
-        return None

@@ -96,8 +96,6 @@ class Scales:
 
 def tuned(features: ArrayLike, changes: ArrayLike) -> Scales:
     """Scales by maximum likelihood, from the newest `MOST_ROWS` of these networks."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern, WhiteKernel
 
     rows, found = np.asarray(features, dtype=np.float64)[-MOST_ROWS:], np.asarray(changes)[-MOST_ROWS:]
@@ -106,13 +104,7 @@ def tuned(features: ArrayLike, changes: ArrayLike) -> Scales:
         + ConstantKernel(0.1, (1e-4, 1e1)) * DotProduct(0.0, "fixed")
         + WhiteKernel(0.1, (1e-4, 2))
     )
-    scales = Scales(rows.mean(axis=0), rows.std(axis=0), kernel)
-    process = GaussianProcessRegressor(kernel, normalize_y=True)
-    with warnings.catch_warnings():
-        # that a scale lies at its bound (no noise at all, say) is nothing the user can do anything about
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit(scales.standardised(rows), found)
-    return Scales(scales.middle, scales.spread, process.kernel_)
+    return _fitted(rows, found, kernel)
 
 
 def grouped(features: ArrayLike, values: ArrayLike, groups: Sequence[int]) -> Scales:
@@ -123,24 +115,30 @@ def grouped(features: ArrayLike, values: ArrayLike, groups: Sequence[int]) -> Sc
         values: (n,).
         groups: How many columns belong to each kind, in their order; the sum is d.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
 
     from lemonade.methods.kernels import GroupedMatern, most_probable
 
     rows, found = np.asarray(features, dtype=np.float64)[-MOST_ROWS:], np.asarray(values)[-MOST_ROWS:]
-    spread = rows.std(axis=0)
-    kept = [int(part.sum()) for part in np.split(spread > 1e-9, np.cumsum(groups)[:-1])]
+    kept = [int(part.sum()) for part in np.split(rows.std(axis=0) > 1e-9, np.cumsum(groups)[:-1])]
     kinds = [columns for columns in kept if columns]
     # distances grow with the root of the number of columns
     matern = GroupedMatern([2 * np.sqrt(columns) for columns in kinds], kinds)
     kernel = ConstantKernel(1.0, (0.05, 20)) * matern + WhiteKernel(0.03, (1e-4, 1))
-    scales = Scales(rows.mean(axis=0), spread, kernel)
-    process = GaussianProcessRegressor(kernel, normalize_y=True, optimizer=most_probable)
+    return _fitted(rows, found, kernel, optimizer=most_probable)
+
+
+def _fitted(rows: Array, values: Array, kernel: Any, **how: Any) -> Scales:
+    """Scales whose kernel has been fitted to these networks, `how` being the process's own settings."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    scales = Scales(rows.mean(axis=0), rows.std(axis=0), kernel)
+    process = GaussianProcessRegressor(kernel, normalize_y=True, **how)
     with warnings.catch_warnings():
+        # that a scale lies at its bound (no noise at all, say) is nothing the user can do anything about
         warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit(scales.standardised(rows), found)
+        process.fit(scales.standardised(rows), values)
     return Scales(scales.middle, scales.spread, process.kernel_)
 
 

@@ -48,7 +48,7 @@ def operator_records(run: Run) -> list[OperatorRecord]:
     for name in names:
         made = [one for one in trained if name in one.operators]
         # what a child changed is told of an operator only if no other had a part in it
-        changes = [_changes(run, one) for one in made if set(one.operators) == {name}]
+        changes = [_changes(run, one) for one in made if one.operators == {name}]
         records.append(
             OperatorRecord(
                 name,
