@@ -109,6 +109,7 @@ class Run:
         generations: Those that came to their end.
         proposals: How the proposals of each generation fared by operator, of those under way too; see `Generation`.
         spent: Over all evaluations and all resumes.
+        arrivals: What had been spent when each evaluation came in, by id, in order of arrival.
         ended: Why the run stopped (``"done"`` or ``"interrupted"``); empty while it runs or after a crash.
     """
 
@@ -185,17 +186,30 @@ class Run:
     def front(self) -> FrontView:
         """What no other network dominates, within the limits, of all that were evaluated without failure."""
         front = Front()
-        for name, evaluation in self.evaluations.items():
-            values = {**evaluation.values, **self.candidates.record(name)["costs"]}
-            if evaluation.status is not Status.OK or not self._within_limits(values):
-                continue
-            try:
-                point = vector(values, self.objectives, self.smoothed)
-            except KeyError as missing:
-                raise LemonadeError(f"{self.folder / NAME}: damaged, {name} has no value of {missing}.") from None
-            if all(map(math.isfinite, point)):
+        for name in self.evaluations:
+            point = self.point(name)
+            if point is not None:
                 front.add(name, point)
         return FrontView([self._member(name) for name in front.ids], self.objectives, self.smoothed)
+
+    def values(self, name: str) -> dict[str, float]:
+        """What an evaluated network was measured to be, and its costs; its graph is not read."""
+        return {**self.evaluations[name].values, **self.candidates.record(name)["costs"]}
+
+    def point(self, name: str) -> tuple[float, ...] | None:
+        """The objective values by which a network competes for the front; None if it failed or is beyond a limit.
+
+        Raises:
+            LemonadeError: if a value is missing.
+        """
+        values = self.values(name)
+        if self.evaluations[name].status is not Status.OK or not self._within_limits(values):
+            return None
+        try:
+            point = vector(values, self.objectives, self.smoothed)
+        except KeyError as missing:
+            raise LemonadeError(f"{self.folder / NAME}: damaged, {name} has no value of {missing}.") from None
+        return point if all(map(math.isfinite, point)) else None
 
     def member(self, name: str) -> Member:
         """The network with that id; a unique beginning is enough, and ``best`` and ``knee`` name members of the front.
@@ -262,6 +276,8 @@ class Run:
         reports: dict[int, Line] = {}
         evaluations: dict[str, Evaluation] = {}
         generations: list[Generation] = []
+        arrivals: dict[str, Spent] = {}
+        trained = examples = 0
         self.ended = ""
         for line in lines:
             kind = line["type"]
@@ -269,7 +285,10 @@ class Run:
                 records.update((record["id"], record) for record in line["candidates"])
                 reports[line["generation"]] = line
             elif kind == "evaluation":
-                evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
+                one = evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
+                trained += one.status is not Status.REJECTED
+                examples += one.examples
+                arrivals[one.id] = Spent(trained, examples, float(line["s"]))
             elif kind == "generation":
                 generations.append(_generation(line, reports.get(line["generation"], {})))
             elif kind == "resume":
@@ -285,8 +304,7 @@ class Run:
         self.proposals: Mapping[int, Mapping[str, Mapping[str, int]]] = {
             number: report.get("operators", {}) for number, report in reports.items()
         }
-        examples = sum(one.examples for one in self.evaluations.values())
-        trained = sum(one.status is not Status.REJECTED for one in self.evaluations.values())
+        self.arrivals: Mapping[str, Spent] = arrivals
         self.spent = Spent(trained, examples, float(lines[-1]["s"]))
 
     def _within_limits(self, values: Mapping[str, float]) -> bool:

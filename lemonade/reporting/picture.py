@@ -155,7 +155,7 @@ def dominated(run: Run) -> list[Mapping[str, float]]:
     """Values of the networks that were trained and are not on the front; their graphs are not read."""
     front = {member.id for member in run.front.members}
     values = [
-        {**evaluation.values, **run.candidates.record(name)["costs"]}
+        run.values(name)
         for name, evaluation in run.evaluations.items()
         if name not in front and evaluation.status is Status.OK
     ]
