@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lemonade.comparing.running import compare
     from lemonade.errors import LemonadeError
     from lemonade.exporting.writing import export
     from lemonade.history import Run
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from lemonade.run import search
 
 __version__ = "0.1.0"
-__all__ = ["LemonadeError", "Run", "export", "objective", "report", "search"]
+__all__ = ["LemonadeError", "Run", "compare", "export", "objective", "report", "search"]
 
 _HOME = {
     "LemonadeError": "errors",
     "Run": "history",
+    "compare": "comparing.running",
     "report": "reporting.webpage.writing",
     "export": "exporting.writing",
     "objective": "objectives",

@@ -16,6 +16,7 @@ import typer
 from lemonade import __version__
 from lemonade.cli import (
     bench,
+    compare,
     doctor,
     export,
     front,
@@ -60,6 +61,7 @@ for panel, name, verb in (
     (USING, "retrain", retrain.retrain),
     (USING, "export", export.export),
     (USING, "predict", predict.predict),
+    (COMPARING, "compare", compare.compare),
     (CHECKING, "doctor", doctor.doctor),
 ):
     app.command(name, rich_help_panel=panel, help=flowing(verb.__doc__ or ""))(verb)

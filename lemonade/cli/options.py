@@ -28,6 +28,12 @@ Text = str | None
 Texts = list[str] | None
 Switch = bool | None
 
+
+def split(texts: list[str] | None) -> list[str]:
+    """The parts between commas of an option that may be repeated."""
+    return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]
+
+
 ConfigFile = Annotated[Path | None, _argument("CONFIG", "YAML file of settings; options override it.")]
 RunFolder = Annotated[Path, _argument("RUN", "Folder of the run, such as runs/demo.")]
 ModelId = Annotated[

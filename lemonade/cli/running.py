@@ -82,7 +82,7 @@ def _check_new_totals(budget: BudgetSettings, before: Run) -> None:
 
 def _carry_out(console: Console, folder: Path, work: Work, quiet: bool) -> int:
     shown, stop = common.short_path(folder), Stop()
-    with listener(console, quiet) as panel, _interrupts(stop, panel):
+    with listener(console, quiet) as panel, interrupts(stop, lambda: _answer(panel)):
         _announce(console, panel, quiet)
 
         def on_event(progress: Progress) -> None:
@@ -107,13 +107,12 @@ def _announce(console: Console, panel: Listener, quiet: bool) -> None:
 
 
 @contextmanager
-def _interrupts(stop: Stop, panel: Listener) -> Iterator[None]:
+def interrupts(stop: Stop, answer: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM lets running children finish, the second gives them up, the third breaks off."""
 
     def handle(number: int, frame: object) -> None:
         stop.requests += 1
-        if isinstance(panel, Panel):  # an answer at once, also while torch is loading; only a value is set here
-            panel.waiting(STOPPING)
+        answer()  # at once, also while torch is loading
         if stop.requests > 2:  # the search has been asked twice and has not come back: no more waiting
             raise KeyboardInterrupt
 
@@ -123,6 +122,11 @@ def _interrupts(stop: Stop, panel: Listener) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _answer(panel: Listener) -> None:
+    if isinstance(panel, Panel):
+        panel.waiting(STOPPING)  # only a value is set here
 
 
 @contextmanager

@@ -47,12 +47,12 @@ def search(
     other beats in all objectives. Ctrl-C finishes the children in training and saves; `lemonade resume` goes on.
     """
     settings: dict[str, Any] = dict(parse_assignment(text) for text in assignments or [])
-    settings |= {f"limits.{name}": value for name, value in parse_limits(_split(limit)).items()}
+    settings |= {f"limits.{name}": value for name, value in parse_limits(options.split(limit)).items()}
     settings |= {
         "dataset": dataset,
         "space": space,
         "method": method,
-        "objectives": tuple(_split([objectives])) if objectives is not None else None,
+        "objectives": tuple(options.split([objectives])) if objectives is not None else None,
         "evaluations": evaluations,
         "examples": examples,
         "time": time,
@@ -75,10 +75,6 @@ def search(
         _describe(checked, folder)
     else:
         raise typer.Exit(running.start(checked, folder, quiet))
-
-
-def _split(texts: list[str] | None) -> list[str]:
-    return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]
 
 
 def _describe(config: Config, folder: Path) -> None:

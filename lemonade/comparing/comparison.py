@@ -1,0 +1,260 @@
+"""Groups of runs held against each other: all figures of a comparison, and nothing of how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lemonade.comparing.course import By, Course, Values
+from lemonade.comparing.grouping import Group, grouped
+from lemonade.comparing.statistics import attained, holm, larger, least_p, mann_whitney, quartiles
+from lemonade.config import parse_limits
+from lemonade.errors import LemonadeError
+from lemonade.history import Run
+from lemonade.objectives import Objective
+
+AXES: tuple[By, ...] = ("examples", "seconds")
+POINTS = 120
+"""Of each curve."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """When runs are compared.
+
+    Attributes:
+        by: What they have spent alike.
+        at: How much of it; None where each run is taken at its end, since their budgets are the same.
+    """
+
+    by: str
+    at: float | None = None
+
+    def volume(self, course: Course) -> float:
+        """Hypervolume then."""
+        return float(course.volumes[-1]) if self.at is None else course.volume(self._axis, self.at)
+
+    def front(self, course: Course) -> tuple[str, ...]:
+        """Ids of the front then."""
+        return course.fronts[-1] if self.at is None else course.front(self._axis, self.at)
+
+    @property
+    def _axis(self) -> By:
+        return "seconds" if self.by == "seconds" else "examples"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The first group against another.
+
+    Attributes:
+        first, second: Their names.
+        runs: How many runs each has.
+        difference: Median hypervolume of the first less the second's.
+        larger: Chance that a run of the first has the larger hypervolume (A12); 0.5 means no difference.
+        p: Mann and Whitney's; None where a group has one run only.
+        corrected: The same by Holm over all contests.
+        needed: By examples and seconds: what the second had spent when its median curve reached its final median, and
+            what the first had; None if it never did.
+    """
+
+    first: str
+    second: str
+    runs: tuple[int, int]
+    difference: float
+    larger: float
+    p: float | None
+    corrected: float | None
+    needed: dict[By, tuple[float | None, float | None]]
+
+    @property
+    def least_p(self) -> float:
+        """The least p that so many runs can come to."""
+        return least_p(*self.runs)
+
+
+class Comparison:
+    """Runs by method, compared.
+
+    Attributes:
+        groups: The methods; the first is held against each other one.
+        objectives: Those that all runs have; the first is the error.
+        basis: When they are compared.
+    """
+
+    def __init__(self, runs: Sequence[Run], by: By | None = None, within: Sequence[str] = ()) -> None:
+        """Compare runs.
+
+        Args:
+            runs: Of one method or several, with one seed or several.
+            by: Compare where all have spent the same of this; default: at their ends where their budgets are the same,
+                otherwise where all have seen as many training images.
+            within: Sizes to tell the least error within, such as ``"params<=5000"``; default: powers of ten.
+
+        Raises:
+            LemonadeError: as `grouped`, and for a size that is none.
+        """
+        self.groups = grouped(runs)
+        self.objectives: tuple[Objective, ...] = runs[0].objectives
+        self.basis = Basis(by, min(group.least_end(by) for group in self.groups)) if by else self._usual_basis()
+        self._within = list(within)
+        if not self.resources:
+            raise LemonadeError(f"compare needs an objective beside the error, got {self.objectives[0].name} alone.")
+
+    @property
+    def runs(self) -> list[Run]:
+        """All runs, group by group."""
+        return [run for group in self.groups for run in group.runs]
+
+    @property
+    def resources(self) -> list[str]:
+        """Names of the objectives beside the first."""
+        return [one.name for one in self.objectives[1:]]
+
+    def volumes(self, group: Group) -> list[float]:
+        """Hypervolume of each run on the basis of the comparison."""
+        return [self.basis.volume(course) for course in group.courses]
+
+    @cached_property
+    def sizes(self) -> dict[str, list[float]]:
+        """By resource, the sizes within which errors are told."""
+        if self._within:
+            found: dict[str, list[float]] = {}
+            for text in self._within:
+                for name, limit in parse_limits([text]).items():
+                    if name not in self.resources:
+                        raise LemonadeError(f"'{text}': expected one of {', '.join(self.resources)}, got '{name}'.")
+                    found.setdefault(name, []).append(limit)
+            return {name: sorted(limits) for name, limits in found.items()}
+        first = self.objectives[1]
+        low, high = self._reach(first.name)
+        decades = 10.0 ** np.arange(np.ceil(np.log10(max(low, 1e-9))), np.ceil(np.log10(max(high, 1e-9))) + 1)
+        return {first.name: [float(one) for one in decades]}
+
+    def errors_within(self, group: Group, resource: str, sizes: Sequence[float]) -> Values:
+        """Error of what one would choose within each size, (runs, sizes); infinite where there is nothing so small."""
+        return np.array([
+            course.errors_within(self.basis.front(course), resource, sizes) for course in group.courses
+        ])  # fmt: skip
+
+    @cached_property
+    def contests(self) -> list[Contest]:
+        """The first group against each other one."""
+        first, *others = self.groups
+        found = {other.name: mann_whitney(self.volumes(first), self.volumes(other)) for other in others}
+        corrected = holm({name: p for name, p in found.items() if p is not None})
+        return [
+            Contest(
+                first.name,
+                other.name,
+                (len(first.courses), len(other.courses)),
+                float(np.median(self.volumes(first)) - np.median(self.volumes(other))),
+                larger(self.volumes(first), self.volumes(other)),
+                found[other.name],
+                corrected.get(other.name),
+                {by: self._needed(first, other, by) for by in AXES},
+            )
+            for other in others
+        ]
+
+    def curve(self, group: Group, by: By) -> tuple[Values, Values]:
+        """Quartiles over the runs of the hypervolume, (3, points), where so much had been spent, (points,).
+
+        It ends where half of the runs have ended.
+        """
+        start = min(float(course.spent(by)[0]) for course in group.courses)
+        end = float(np.median([course.end[by] for course in group.courses]))
+        at = np.geomspace(max(start, 1e-3), max(end, start * 1.01, 1e-3), POINTS)
+        at[-1] = max(end, at[0])
+        volumes = [[course.volume(by, one) for one in at] for course in group.courses]
+        return at, np.quantile(volumes, (0.25, 0.5, 0.75), axis=0)
+
+    def surfaces(self, group: Group, resource: str) -> tuple[Values, Values]:
+        """Attainment surfaces: sizes (points,), and errors within them that one, half, all runs attain (3, points)."""
+        low, high = self._reach(resource)
+        sizes = np.geomspace(max(low, 1e-9), max(high, low * 1.01, 1e-9), POINTS)
+        sizes[0], sizes[-1] = low, max(high, sizes[0])
+        errors = self.errors_within(group, resource, list(sizes))
+        return sizes, np.array([attained(errors, part) for part in (1 / len(errors), 0.5, 1.0)])
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures but the curves."""
+        return {
+            "objectives": [one.to_json() for one in self.objectives],
+            "basis": {"by": self.basis.by, "at": self.basis.at},
+            "methods": [self._group_json(group) for group in self.groups],
+            "against_first": [
+                {
+                    "method": one.second,
+                    "runs": list(one.runs),
+                    "median_difference": one.difference,
+                    "a12": one.larger,
+                    "p": one.p,
+                    "p_holm": one.corrected,
+                    "needed": {by: {"it": theirs, "first": ours} for by, (theirs, ours) in one.needed.items()},
+                }
+                for one in self.contests
+            ],
+        }
+
+    def _group_json(self, group: Group) -> dict[str, Any]:
+        low, middle, high = quartiles(self.volumes(group))
+        return {
+            "method": group.name,
+            "seeds": group.seeds,
+            "runs": [str(run.folder) for run in group.runs],
+            "hypervolume": {"median": middle, "quartiles": [low, high], "values": self.volumes(group)},
+            "spent": {name: float(np.median(values)) for name, values in spendings(group).items()},
+            "error_within": {
+                resource: {
+                    f"{size:g}": value if np.isfinite(value) else None
+                    for size, value in zip(sizes, self.median_errors(group, resource, sizes), strict=True)
+                }
+                for resource, sizes in self.sizes.items()
+            },
+        }
+
+    def median_errors(self, group: Group, resource: str, sizes: Sequence[float]) -> list[float]:
+        """Error that half of the runs attain within each size; infinite where fewer have anything so small."""
+        return [float(one) for one in attained(self.errors_within(group, resource, sizes), 0.5)]
+
+    def _usual_basis(self) -> Basis:
+        for name, by in (("time", "seconds"), ("examples", "examples"), ("evaluations", "evaluations")):
+            budgets = {getattr(run.budget, name) for run in self.runs}
+            if len(budgets) == 1 and None not in budgets and all(run.finished for run in self.runs):
+                return Basis(by)
+        return Basis("examples", min(group.least_end("examples") for group in self.groups))
+
+    def _reach(self, resource: str) -> tuple[float, float]:
+        """Smallest and largest member of all fronts."""
+        values = [
+            course.run.values(name)[resource]
+            for group in self.groups
+            for course in group.courses
+            for name in self.basis.front(course)
+        ]
+        return min(values, default=1.0), max(values, default=1.0)
+
+    def _needed(self, first: Group, other: Group, by: By) -> tuple[float | None, float | None]:
+        goal = float(np.median(self.volumes(other)))
+        return self._reached(other, by, goal), self._reached(first, by, goal)
+
+    def _reached(self, group: Group, by: By, goal: float) -> float | None:
+        at = np.unique(np.concatenate([course.spent(by) for course in group.courses]))
+        medians = np.median([[course.volume(by, one) for one in at] for course in group.courses], axis=0)
+        enough = np.flatnonzero(medians >= goal)
+        return float(at[enough[0]]) if enough.size else None
+
+
+def spendings(group: Group) -> dict[str, list[float]]:
+    """What each run spent in all: children, training images, seconds."""
+    spent = [run.spent for run in group.runs]
+    return {
+        "children": [float(one.evaluations) for one in spent],
+        "examples": [float(one.examples) for one in spent],
+        "seconds": [one.seconds for one in spent],
+    }

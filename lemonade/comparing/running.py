@@ -1,0 +1,152 @@
+"""Comparing from Python and for the command line: runs that are there, or methods, whose missing runs are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lemonade.comparing.comparison import Comparison
+from lemonade.comparing.course import By
+from lemonade.comparing.grouping import flat_settings
+from lemonade.comparing.writing import write_comparison
+from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config, make_config, parse_assignment
+from lemonade.errors import LemonadeError
+from lemonade.history import Run
+from lemonade.loop import Stop
+from lemonade.run import resume_search, run_search
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a comparison.
+
+    Attributes:
+        method: As it was asked for.
+        config: Its settings.
+        folder: Its run folder.
+    """
+
+    method: str
+    config: Config
+    folder: Path
+
+
+OnRun = Callable[[Planned, Run | None], None]
+"""Called before a run with None, and behind it with what came of it."""
+
+
+def compare(
+    runs: Sequence[str | Path | Run] = (),
+    *,
+    methods: str | Sequence[str] = (),
+    seeds: int = 5,
+    out: str | Path | None = None,
+    by: By | None = None,
+    within: Sequence[str] = (),
+    **settings: Any,
+) -> Comparison:
+    """Compare runs, or methods whose missing runs are made first, with the same seeds and budget.
+
+    Args:
+        runs: Run folders.
+        methods: Methods to run, in place of or beside `runs`: names, each perhaps with settings of its own behind
+            colons, as in ``"lemonade:search.inherit=false"``; the first is held against the others.
+        seeds: Runs a method, with seeds 1 to this.
+        out: Folder for page, pictures and tables, and for the runs of `methods`; needed for those.
+        by: ``"examples"`` or ``"seconds"``; see `Comparison`.
+        within: Sizes to tell errors within, such as ``"params<=5000"``.
+        **settings: Of all runs of `methods`, as `lemonade.search` takes them.
+
+    Raises:
+        LemonadeError: if runs cannot be compared, or as `lemonade.search`.
+    """
+    known = [run if isinstance(run, Run) else Run.load(run) for run in runs]
+    if methods:
+        if out is None:
+            raise LemonadeError("compare: with methods to run, give out=FOLDER for their runs.")
+        known += carry_out(planned(methods, seeds, Path(out), settings))
+    elif settings:
+        raise LemonadeError(f"compare: settings ({', '.join(settings)}) need methods to run.")
+    comparison = Comparison(known, by, within)
+    if out is not None:
+        write_comparison(comparison, Path(out))
+    return comparison
+
+
+def planned(
+    methods: str | Sequence[str],
+    seeds: int,
+    folder: Path,
+    settings: Mapping[str, Any],
+    config: str | Path | None = None,
+) -> list[Planned]:
+    """The runs of a comparison, seed by seed, so that one that is broken off still compares like with like.
+
+    Raises:
+        LemonadeError: for a method, a setting or a number of seeds that is none.
+    """
+    if seeds < 1:
+        raise LemonadeError(f"seeds: expected a whole number from 1 on, got {seeds}.")
+    names = [one.strip() for one in (methods.split(",") if isinstance(methods, str) else methods)]
+    if not all(names) or len(set(names)) < len(names):
+        raise LemonadeError(f"methods: expected different names with commas between, got '{','.join(names)}'.")
+    runs = []
+    for seed in range(1, seeds + 1):
+        for name in names:
+            method, *changes = name.split(":")
+            own = {**settings, "method": method, "seed": seed, **dict(parse_assignment(text) for text in changes)}
+            made = make_config(config, own)
+            if made.budget == BudgetSettings():
+                made = made.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
+            runs.append(Planned(name, made, folder / "runs" / f"{re.sub(r'[^A-Za-z0-9_.=-]+', '_', name)}-{seed}"))
+    return runs
+
+
+def carry_out(runs: Sequence[Planned], on_run: OnRun | None = None, stop: Stop | None = None) -> list[Run]:
+    """Make what is missing: start runs, go on with unfinished ones, and leave finished ones as they are.
+
+    A run whose budget is now larger goes on. Where a person stops it, what has been made so far is returned.
+
+    Raises:
+        LemonadeError: if a folder holds a run with other settings, naming the first of them, or as `run_search`.
+    """
+    stop, done = stop or Stop(), []
+    for one in runs:
+        before = Run.load(one.folder) if (one.folder / "journal.jsonl").exists() else None
+        if before is not None:
+            _check_same(one, before)
+    for one in runs:
+        if on_run is not None:
+            on_run(one, None)
+        if (one.folder / "journal.jsonl").exists():
+            before = Run.load(one.folder)
+            larger = None if before.budget == one.config.budget else one.config.budget
+            run = resume_search(one.folder, larger, stop=stop)
+        else:
+            run = run_search(one.config, one.folder, stop=stop)
+        done.append(run)
+        if on_run is not None:
+            on_run(one, run)
+        if stop.requests:
+            break
+    return done
+
+
+def _check_same(one: Planned, before: Run) -> None:
+    wanted, there = flat_settings(one.config), flat_settings(before.config)
+    for name, value in wanted.items():
+        if not name.startswith("budget.") and value != there[name]:
+            raise LemonadeError(
+                f"{one.folder} holds a run with {name}={there[name]}, but this comparison wants {value}. "
+                "Give the same settings, or another --out."
+            )
+    for name, value in one.config.budget:
+        had = getattr(before.budget, name)
+        if (value is None) != (had is None) or (value is not None and value < had):
+            raise LemonadeError(
+                f"{one.folder} had a budget of {name} {had}, but this comparison wants {value}. "
+                "Give one as large or larger, or another --out."
+            )
