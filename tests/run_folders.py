@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lemonade.config import BudgetSettings, Config
+from lemonade.config import BudgetSettings, Config, make_config
+from lemonade.history import Run
 from lemonade.objectives import costs, resolve
 from lemonade.store import RunStore
 from lemonade.types import Candidate, Evaluation, Spent, Stage, Status
@@ -121,3 +122,25 @@ def small_run(folder: Path, config: Config = CONFIG) -> list[Candidate]:
         generation(store, second, ["c0000", "c0001", "c0003"])
         store.end("budget")
     return [*first, *second]
+
+
+def run_of_errors(
+    folder: Path,
+    method: str = "lemonade",
+    seed: int = 1,
+    errors: Sequence[float | None] = (0.5, 0.4, 0.3),
+    finished: bool = True,
+    facts: dict[str, Any] = FACTS,
+    **settings: Any,
+) -> Run:
+    """A run whose networks of growing size have these errors, 100 images each; one without an error failed."""
+    config = make_config(None, {"dataset": "toy", "evaluations": 100, "method": method, "seed": seed, **settings})
+    chain = [candidate(number, 4 + 2 * number) for number in range(len(errors))]
+    with RunStore.create(folder, config, facts) as store:
+        store.append_batch(chain, Report(0))
+        for one, error in zip(chain, errors, strict=True):
+            store.record(evaluation(one, error) if error is not None else evaluation(one, status=Status.FAILED))
+        store.generation(0, [one.id for one in chain], 0.25, Spent(len(chain), 100 * len(chain), 1.0))
+        if finished:
+            store.end("budget")
+    return Run.load(folder)

@@ -16,6 +16,7 @@ from lemonade.config import parse_limits
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.objectives import Objective
+from lemonade.reporting.commands import short_path
 
 AXES: tuple[By, ...] = ("examples", "seconds")
 POINTS = 120
@@ -206,7 +207,7 @@ class Comparison:
         return {
             "method": group.name,
             "seeds": group.seeds,
-            "runs": [str(run.folder) for run in group.runs],
+            "runs": [str(short_path(run.folder)) for run in group.runs],
             "hypervolume": {"median": middle, "quartiles": [low, high], "values": self.volumes(group)},
             "spent": {name: float(np.median(values)) for name, values in spendings(group).items()},
             "error_within": {

@@ -9,6 +9,7 @@ import numpy as np
 from lemonade import numbers
 from lemonade.comparing.comparison import AXES, Comparison, spendings
 from lemonade.comparing.statistics import quartiles
+from lemonade.reporting.commands import short_path
 
 Rows = list[list[str]]
 METHOD_HEADS = (
@@ -59,7 +60,7 @@ def run_rows(comparison: Comparison) -> Rows:
             run, front = course.run, comparison.basis.front(course)
             errors = [course.errors_within(front, resource, [size])[0] for resource, size in sizes]
             rows.append([
-                group.name, str(run.folder), str(run.config.seed), f"{comparison.basis.volume(course):.5f}",
+                group.name, str(short_path(run.folder)), str(run.config.seed), f"{comparison.basis.volume(course):.5f}",
                 str(run.spent.evaluations), str(run.spent.examples), f"{run.spent.seconds:.1f}",
                 *[f"{error:.5f}" if np.isfinite(error) else "" for error in errors],
             ])  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lemonade.assembly import check_names
 from lemonade.comparing.comparison import Comparison
 from lemonade.comparing.course import By
 from lemonade.comparing.grouping import flat_settings
@@ -15,7 +16,9 @@ from lemonade.comparing.writing import write_comparison
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config, make_config, parse_assignment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
+from lemonade.journal import NAME as JOURNAL
 from lemonade.loop import Stop
+from lemonade.plugins import load_plugins
 from lemonade.run import resume_search, run_search
 
 
@@ -114,14 +117,15 @@ def carry_out(runs: Sequence[Planned], on_run: OnRun | None = None, stop: Stop |
         LemonadeError: if a folder holds a run with other settings, naming the first of them, or as `run_search`.
     """
     stop, done = stop or Stop(), []
-    for one in runs:
-        before = Run.load(one.folder) if (one.folder / "journal.jsonl").exists() else None
-        if before is not None:
-            _check_same(one, before)
+    for one in runs:  # whatever is wrong with the last of them is said before the first takes its time
+        load_plugins(one.config.plugins)
+        check_names(one.config)
+        if (one.folder / JOURNAL).exists():
+            _check_same(one, Run.load(one.folder))
     for one in runs:
         if on_run is not None:
             on_run(one, None)
-        if (one.folder / "journal.jsonl").exists():
+        if (one.folder / JOURNAL).exists():
             before = Run.load(one.folder)
             larger = None if before.budget == one.config.budget else one.config.budget
             run = resume_search(one.folder, larger, stop=stop)

@@ -8,11 +8,12 @@ from lemonade import numbers
 from lemonade.comparing.comparison import AXES, Comparison, Contest
 from lemonade.comparing.grouping import machine_differences
 from lemonade.comparing.statistics import ALPHA
+from lemonade.reporting.commands import short_path
 
 TEST = "Mann-Whitney U test"
 LUCK = (
     "Hypervolumes and errors are read on the validation images that also chose the members, so they flatter; a method "
-    "that tries more networks profits a little more from luck. `lemonade retrain` reads the test images."
+    "that tries more networks profits a little more from luck. lemonade retrain reads the test images."
 )
 
 
@@ -91,7 +92,7 @@ def words(comparison: Comparison) -> list[str]:
     least = size_sentences(comparison)
     if least:
         lines.append(f"Least median error within a size: {'; '.join(least)}.")
-    unfinished = [str(run.folder) for run in comparison.runs if not run.finished]
+    unfinished = [str(short_path(run.folder)) for run in comparison.runs if not run.finished]
     if unfinished:
         lines.append(f"Not finished, and taken as far as they went: {', '.join(unfinished)}.")
     differ = machine_differences(comparison.runs)

@@ -1,0 +1,104 @@
+"""`lemonade compare` as a person sees it."""
+
+import json
+
+import pytest
+from run_folders import FACTS, run_of_errors
+from typer.testing import CliRunner
+
+from lemonade.cli import app, main
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["compare", *map(str, arguments)])
+
+
+@pytest.fixture
+def two(tmp_path):
+    run_of_errors(tmp_path / "a", "lemonade", 1, (0.4, 0.2))
+    run_of_errors(tmp_path / "b", "random", 1, (0.5, 0.3))
+    return tmp_path / "a", tmp_path / "b"
+
+
+def test_run_folders_are_compared_in_a_table_and_in_words(two):
+    found = run(*two, "--within", "params<=1000")
+    assert found.exit_code == 0
+    lines = found.stdout.splitlines()
+    assert lines[0].split()[:3] == ["method", "seeds", "hypervolume"]
+    assert lines[1].split()[:2] == ["lemonade", "1"]
+    assert "params <= 1 k" in found.stdout
+    assert "lemonade against random: median hypervolume higher by" in found.stdout
+    assert "--out FOLDER writes a page, pictures and tables." in found.stdout
+
+
+def test_out_is_written_to(two, tmp_path):
+    found = run(*two, "--out", tmp_path / "out")
+    assert found.exit_code == 0
+    assert "comparison.html" in found.stdout.splitlines()[-1]
+    assert (tmp_path / "out" / "comparison.html").stat().st_size > 10_000
+
+
+def test_json_is_one_document(two):
+    found = run(*two, "--json")
+    document = json.loads(found.stdout)
+    assert [one["method"] for one in document["methods"]] == ["lemonade", "random"]
+    assert document["against_first"][0]["a12"] == 1
+    assert document["against_first"][0]["p"] is None
+    assert document["basis"] == {"by": "evaluations", "at": None}
+
+
+def test_a_basis_can_be_chosen(two):
+    assert json.loads(run(*two, "--by", "examples", "--json").stdout)["basis"] == {"by": "examples", "at": 200}
+
+
+def test_methods_are_run_and_compared(tmp_path):
+    command = (
+        "--methods",
+        "lemonade,random",
+        "--seeds",
+        1,
+        "--evaluations",
+        5,
+        "--child-examples",
+        100,
+        "--workers",
+        1,
+    )
+    found = run(*command, "--dataset", "digits", "--out", tmp_path)
+    assert found.exit_code == 0
+    assert "2 runs of 5 evaluations each" in found.stdout
+    assert "random, seed 1: 5 children" in found.stdout
+    assert (tmp_path / "runs" / "random-1" / "journal.jsonl").exists()
+    assert run(*[tmp_path / "runs" / f"{name}-1" for name in ("lemonade", "random")]).exit_code == 0
+
+
+BAD = {
+    "nothing": ((), "compare expects run folders, or --methods A,B,.. to run some."),
+    "no run": (("nowhere",), "nowhere: there is no such run folder."),
+    "by": (("a", "--by", "epochs"), "--by expects examples or seconds, got 'epochs'."),
+    "settings without methods": (
+        ("a", "--time", "5s"),
+        "time: settings are for runs to be made; name them with --methods.",
+    ),
+    "method": (("--methods", "lemonade,agin"), "unknown method 'agin'. Did you mean 'aging'?"),
+    "space": (("--methods", "local"), "method 'local' does not exist on the space 'network'."),
+    "seeds": (("--methods", "random", "--seeds", "0"), "seeds: expected a whole number from 1 on, got 0"),
+    "size": (("a", "--within", "params>5"), "expects NAME<=NUMBER, got 'params>5'"),
+    "data": (("a", "c"), "can't be compared: they differ in split (5eed against other)."),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line(case, tmp_path, monkeypatch, capsys):
+    arguments, message = BAD[case]
+    monkeypatch.chdir(tmp_path)
+    run_of_errors(tmp_path / "a")
+    run_of_errors(tmp_path / "c", "random", facts={**FACTS, "split_hash": "other"})
+    with pytest.raises(SystemExit) as left:
+        main(["compare", *arguments])
+    assert left.value.code == 1
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    assert not list((tmp_path / "runs").glob("*/runs/*")) if (tmp_path / "runs").exists() else True
