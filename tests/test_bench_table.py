@@ -237,6 +237,14 @@ def test_quartiles_beyond_the_budget_are_none():
 # Running -------------------------------------------------------------------------------------------------------------
 
 
+def test_igd_plus_counts_what_of_the_front_is_missing():
+    # true front (0, 1), (0.5, 0.5), (1, 0) in the box's scales; by hand
+    box = SharpBox([(0.1, 30), (0.2, 20), (0.3, 10), (0.3, 30)])
+    assert box.distance([(0.1, 30), (0.2, 20), (0.3, 10)]) == pytest.approx(0)
+    assert box.distance([(0.1, 30), (0.3, 10)]) == pytest.approx(0.5 / 3)
+    assert box.distance([(0.3, 30)]) == pytest.approx((1 + 0.5 * 2**0.5 + 1) / 3)
+
+
 @pytest.mark.parametrize("method", methods_on("table"))
 def test_a_run_pays_for_distinct_rows_within_its_budget(method):
     costs = {text: {"params": price(text)} for text in ROWS}
@@ -298,4 +306,5 @@ def test_the_command_prints_a_table_and_a_document(file, capsys):
     for row in rows:
         assert (row["cost"], row["seeds"]) == ("macs", 2)
         assert list(row["to"]) == ["0.90", "0.95", "0.99", "0.999"]
-        assert list(row["share_at"]) == ["100", "200"]
+        assert list(row["share_at"]) == list(row["igd_plus_at"]) == ["100", "200"]
+        assert row["igd_plus_at"]["200"] <= row["igd_plus_at"]["100"]

@@ -38,6 +38,7 @@ class SharpBox:
                 f"one row is best in both objectives (error {self._ideal[0]:g}, cost {self._ideal[1]:g}): there is no "
                 "front to find. Choose another cost."
             )
+        self._front = (front - self._ideal) / self._range
         self._whole = 1.0
         self._whole = self.shares(front)[-1]
 
@@ -54,6 +55,16 @@ class SharpBox:
                 volume = _volume(members)
             shares.append(volume / self._whole)
         return np.array(shares)
+
+    def distance(self, points: ArrayLike) -> float:
+        """IGD+ of (error, cost) points, (n, 2): mean distance of the true front to them, in the box's scales.
+
+        Source: Ishibuchi et al. 2015; pymoo's indicator. 0 if the whole front is among them.
+        """
+        from pymoo.indicators.igd_plus import IGDPlus
+
+        scaled = (np.asarray(points, dtype=np.float64) - self._ideal) / self._range
+        return float(IGDPlus(self._front)(scaled))
 
 
 def _volume(members: Sequence[tuple[float, float]]) -> float:

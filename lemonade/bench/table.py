@@ -57,6 +57,7 @@ class Outcome:
         evaluations: What each run could spend.
         reached: Evaluations to each of `LEVELS`, (seeds, levels); inf where a run did not get there.
         shares: After each of `MARKS` within the budget, (seeds, marks).
+        distances: IGD+ there, (seeds, marks).
     """
 
     method: str
@@ -65,6 +66,7 @@ class Outcome:
     evaluations: int
     reached: NDArray[np.float64]
     shares: NDArray[np.float64]
+    distances: NDArray[np.float64]
 
     levels = LEVELS
 
@@ -84,6 +86,9 @@ class Outcome:
             "to_quartiles": {_named(level): self.to(level)[::2] for level in self.levels},
             "share_at": {str(mark): self.share(mark)[1] for mark in self.marks},
             "share_at_quartiles": {str(mark): self.share(mark)[::2] for mark in self.marks},
+            "igd_plus_at": {
+                str(mark): quartiles(column)[1] for mark, column in zip(self.marks, self.distances.T, strict=True)
+            },
         }
 
     def to(self, level: float) -> list[float | None]:
@@ -138,8 +143,8 @@ def bench(
         with Parallel(n_jobs=min(cpu_count(), seeds)) as parallel:
             for method in methods:
                 paid = parallel(delayed(pay)(costs, table.errors, one, evaluations) for one in configs[method])
-                curves = [box.shares([(table.errors[one], costs[one][cost]) for one in order]) for order in paid]
-                yield _outcome(method, cost, curves, evaluations)
+                points = [np.array([(table.errors[one], costs[one][cost]) for one in order]) for order in paid]
+                yield _outcome(method, cost, box, points, evaluations)
 
     return outcomes()
 
@@ -184,7 +189,10 @@ def table_setting(costs: Mapping[str, Mapping[str, float]], config: Config) -> S
     )
 
 
-def _outcome(method: str, cost: str, curves: Sequence[NDArray[np.float64]], evaluations: int) -> Outcome:
+def _outcome(method: str, cost: str, box: SharpBox, points: Sequence[NDArray[np.float64]], evaluations: int) -> Outcome:
+    """What the (error, cost) points that runs paid for, in order, come to."""
+    curves = [box.shares(one) for one in points]
+
     def reached(curve: NDArray[np.float64], level: float) -> float:
         above = np.flatnonzero(curve >= level)
         return float(above[0] + 1) if len(above) else math.inf
@@ -198,4 +206,5 @@ def _outcome(method: str, cost: str, curves: Sequence[NDArray[np.float64]], eval
         np.array([[reached(curve, level) for level in LEVELS] for curve in curves]),
         # a method that found nothing more to ask for keeps what it has
         np.array([[curve[min(mark, len(curve)) - 1] for mark in marks] for curve in curves]),
+        np.array([[box.distance(one[:mark]) for mark in marks] for one in points]),
     )

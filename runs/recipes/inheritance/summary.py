@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import wilcoxon
 
+from lemonade.comparing.statistics import holm
+
 Row = dict[str, Any]
 NESTED = ("trace", "front")
 LEAST_PAIRS = 6
@@ -41,15 +43,6 @@ def needed(rows: Sequence[Row], axis: str, volume: float) -> float | None:
     at = sorted(point[axis] for row in rows for point in steps(row))
     reached = np.flatnonzero(median_curve(rows, axis, at) >= volume)
     return float(at[reached[0]]) if reached.size else None
-
-
-def holm(values: dict[str, float]) -> dict[str, float]:
-    """p-values corrected for how many there are (Holm 1979)."""
-    corrected, highest = {}, 0.0
-    for rank, (name, p) in enumerate(sorted(values.items(), key=lambda pair: pair[1])):
-        highest = max(highest, min(1.0, p * (len(values) - rank)))
-        corrected[name] = highest
-    return corrected
 
 
 def summarise(rows: Sequence[Row], ours: str) -> dict[str, Any]:
