@@ -152,6 +152,9 @@ class TrainingSettings(Settings):
     # .020, .015, .014, .017 fresh and .014, .013, .012, .013 after three trainings, each of them with the whole peak.
     # At 0.1, 0.2, 0.4 on CIFAR-10 (20,000 images, a chain of 24,000 parameters, 2 x 45,000 examples): .399, .378, .365.
     peak_rate: float = Field(0.3, gt=0, description="peak learning rate at a batch of 50; grows with its square root")
+    inherited_rate: float | None = Field(
+        None, gt=0, description="the same for children that inherit weights; default: as peak_rate"
+    )
     schedule: Literal["cosine", "linear"] = "cosine"
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     momentum: float = Field(0.9, ge=0, lt=1)

@@ -155,6 +155,12 @@ class TestChild:
         assert 0 < result.examples <= 1_000  # paid for all the same
         assert not (tmp_path / "w").exists()
 
+    def test_only_what_inherits_is_trained_at_the_inherited_rate(self, bench, parent, tmp_path):
+        wild = TrainingSettings(inherited_rate=1e30, clip_norm=1e30)
+        child = child_job(tmp_path / "w", parent, "deepen", site("relu1", kernel=3), training=wild)
+        assert evaluate_child(child, bench).status is Status.DIVERGED
+        assert evaluate_child(start_job(tmp_path / "v", training=wild), bench).status is Status.OK
+
     def test_weights_that_cannot_be_written_are_no_fault_of_the_child(self, bench, tmp_path):
         result = evaluate_child(start_job(tmp_path / "no such folder" / "w"), bench)
         assert result.status is Status.FAILED

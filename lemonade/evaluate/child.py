@@ -118,6 +118,7 @@ def _trained(
             if settings.restart and _is_lost(stages["distilled"], _early(teacher, bench), bench):
                 module = build_module(candidate.graph, seed=candidate.seed)
                 payload[RESTARTED] = True
+                teacher = None
     began = time.perf_counter()
     result = train(
         module,
@@ -126,6 +127,7 @@ def _trained(
         examples=left,
         seed=candidate.seed + 1,
         device=bench.device,
+        rate=settings.inherited_rate if teacher is not None else None,
         stop=lambda curve: hurdle is not None and hurdle.stops(curve, left),
     )
     if hurdle is not None and result.stopped:
