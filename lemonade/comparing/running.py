@@ -84,7 +84,6 @@ def planned(
     seeds: int,
     folder: Path,
     settings: Mapping[str, Any],
-    config: str | Path | None = None,
 ) -> list[Planned]:
     """The runs of a comparison, seed by seed, so that one that is broken off still compares like with like.
 
@@ -101,7 +100,7 @@ def planned(
         for name in names:
             method, *changes = name.split(":")
             own = {**settings, "method": method, "seed": seed, **dict(parse_assignment(text) for text in changes)}
-            made = make_config(config, own)
+            made = make_config(None, own)
             if made.budget == BudgetSettings():
                 made = made.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
             runs.append(Planned(name, made, folder / "runs" / f"{re.sub(r'[^A-Za-z0-9_.=-]+', '_', name)}-{seed}"))
