@@ -12,7 +12,6 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options, running
-from lemonade.config import parse_assignment, parse_limits
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.reporting import screen, tables
@@ -88,23 +87,22 @@ def compare(
 
     if by not in (None, "examples", "seconds"):
         raise LemonadeError(f"--by expects examples or seconds, got '{by}'.")
-    settings: dict[str, Any] = dict(parse_assignment(text) for text in assignments or [])
-    settings |= {f"limits.{name}": value for name, value in parse_limits(options.split(limit)).items()}
-    settings |= {
-        "dataset": dataset,
-        "space": space,
-        "objectives": tuple(options.split([objectives])) if objectives is not None else None,
-        "evaluations": evaluations,
-        "examples": examples,
-        "time": time,
-        "child_examples": child_examples,
-        "device": device,
-        "workers": workers,
-        "plugins": tuple(plugin) if plugin else None,
-        "image_size": image_size,
-        "flip": flip,
-    }
-    settings = {name: value for name, value in settings.items() if value is not None}
+    settings = options.settings(
+        assignments,
+        limit,
+        objectives,
+        plugin,
+        dataset=dataset,
+        space=space,
+        evaluations=evaluations,
+        examples=examples,
+        time=time,
+        child_examples=child_examples,
+        device=device,
+        workers=workers,
+        image_size=image_size,
+        flip=flip,
+    )
     if settings and methods is None:
         raise LemonadeError(f"{', '.join(settings)}: settings are for runs to be made; name them with --methods.")
     console = Console(stderr=True) if as_json else screen.console()

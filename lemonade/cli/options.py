@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from lemonade.config import parse_assignment, parse_limits
+
 _WHAT, _BUDGET, _HOW = "What to search", "Budget (whichever is reached first)", "How"
 _IMAGES, _OUTPUT = "Images", "Output"
 
@@ -27,11 +29,6 @@ def _argument(metavar: str, text: str) -> Any:
 Text = str | None
 Texts = list[str] | None
 Switch = bool | None
-
-
-def split(texts: list[str] | None) -> list[str]:
-    """The parts between commas of an option that may be repeated."""
-    return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]
 
 
 ConfigFile = Annotated[Path | None, _argument("CONFIG", "YAML file of settings; options override it.")]
@@ -124,3 +121,25 @@ TensorBoard = Annotated[
 DryRun = Annotated[bool, _option(_OUTPUT, "--dry-run", None, "Say what would be run, and stop.")]
 Quiet = Annotated[bool, _option(_OUTPUT, "--quiet -q", None, "Print nothing but errors.")]
 Verbose = Annotated[bool, _option(_OUTPUT, "--verbose", None, "Show the traceback of an unexpected failure.")]
+
+
+def settings(
+    assignments: Texts, limit: Texts, objectives: Text, plugin: Texts, **given: Text | Switch
+) -> dict[str, Any]:
+    """Settings by name, of those options that were given; `make_config` checks their values.
+
+    Raises:
+        LemonadeError: for a limit or an assignment that is none.
+    """
+    found: dict[str, Any] = dict(parse_assignment(text) for text in assignments or [])
+    found |= {f"limits.{name}": value for name, value in parse_limits(_split(limit)).items()}
+    more = {
+        "objectives": tuple(_split([objectives])) if objectives is not None else None,
+        "plugins": tuple(plugin) if plugin else None,
+        **given,
+    }
+    return found | {name: value for name, value in more.items() if value is not None}
+
+
+def _split(texts: Texts) -> list[str]:
+    return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]

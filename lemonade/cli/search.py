@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.text import Text
 
 from lemonade.cli import common, options, running
-from lemonade.config import Config, make_config, parse_assignment, parse_limits
+from lemonade.config import Config, make_config
 from lemonade.reporting import screen
 from lemonade.run import describe, free_folder
 from lemonade.store import RunStore
@@ -46,27 +45,27 @@ def search(
     Every generation proposes children of the front's members, trains the most promising ones and keeps those that no
     other beats in all objectives. Ctrl-C finishes the children in training and saves; `lemonade resume` goes on.
     """
-    settings: dict[str, Any] = dict(parse_assignment(text) for text in assignments or [])
-    settings |= {f"limits.{name}": value for name, value in parse_limits(options.split(limit)).items()}
-    settings |= {
-        "dataset": dataset,
-        "space": space,
-        "method": method,
-        "objectives": tuple(options.split([objectives])) if objectives is not None else None,
-        "evaluations": evaluations,
-        "examples": examples,
-        "time": time,
-        "child_examples": child_examples,
-        "inherit": inherit,
-        "seed": seed,
-        "device": device,
-        "workers": workers,
-        "plugins": tuple(plugin) if plugin else None,
-        "image_size": image_size,
-        "flip": flip,
-        "skip_unreadable": skip_unreadable or None,
-        "tensorboard": tensorboard,
-    }
+    settings = options.settings(
+        assignments,
+        limit,
+        objectives,
+        plugin,
+        dataset=dataset,
+        space=space,
+        method=method,
+        evaluations=evaluations,
+        examples=examples,
+        time=time,
+        child_examples=child_examples,
+        inherit=inherit,
+        seed=seed,
+        device=device,
+        workers=workers,
+        image_size=image_size,
+        flip=flip,
+        skip_unreadable=skip_unreadable or None,
+        tensorboard=tensorboard,
+    )
     checked = make_config(config, settings)
     # the run's own checks come later, with torch; a folder that is taken is said at once
     folder = free_folder(checked) if out is None else out
