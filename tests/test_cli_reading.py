@@ -150,11 +150,11 @@ class TestStatus:
         assert (found["state"], found["finished"]) == ("finished", True)
         assert found["spent"]["evaluations"] == len(run.evaluations)
         assert sum(found["evaluations"].values()) == len(run.evaluations)
-        assert found["front"] == {
-            "members": len(run.front.members),
-            "hypervolume": pytest.approx(run.front.hypervolume),
-            "knee": run.front.knee.id,
-        }
+        front = found["front"]
+        assert (front["members"], front["hypervolume"]) == (len(run.front), pytest.approx(run.front.hypervolume))
+        assert front["knee"]["id"] == run.front.knee.id
+        assert front["best"] == {"id": run.front.best().id, "values": dict(run.front.best().values)}
+        assert front["smallest"]["values"]["params"] == min(one.values["params"] for one in run.front)
 
     @pytest.mark.parametrize(
         ("end", "said"), [("interrupted", "stopped early; it can go on"), ("", "stopped by force; it can go on")]

@@ -47,10 +47,3 @@ def images_read(evaluation: Evaluation) -> int | None:
 def on_front(run: Run, member: Member) -> bool:
     """Whether a candidate is a member of the front."""
     return any(other.id == member.id for other in run.front.members)
-
-
-def state(run: Run) -> str:
-    """Whether a run is finished, in words."""
-    if run.finished:
-        return "finished"
-    return "stopped early; it can go on" if run.ended else "running, or stopped by force; then it can go on"

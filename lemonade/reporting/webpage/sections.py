@@ -58,7 +58,7 @@ def standing(run: Run) -> Html:
         f"{reading.data_name(run)}: images {height}x{width}x{channels} of {len(facts['classes'])} classes, "
         f"{numbers.count(facts['train'])} to train on, {numbers.count(facts['validation'])} to validate"
     )
-    state = reading.state(run)
+    state = run.state.words
     under_way = [name for name in run.candidates if name not in run.evaluations]
     if under_way and not run.finished:
         state += f", {numbers.quantity(len(under_way), 'child', 'children')} not evaluated yet"
