@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lemonade.history import Run
     from lemonade.objectives import objective
     from lemonade.reporting.webpage.writing import report
-    from lemonade.run import search
+    from lemonade.searching import search
 
 __version__ = "0.1.0"
 __all__ = ["LemonadeError", "Run", "export", "objective", "report", "search"]
@@ -31,7 +31,7 @@ _HOME = {
     "report": "reporting.webpage.writing",
     "export": "exporting.writing",
     "objective": "objectives",
-    "search": "run",
+    "search": "searching",
 }
 
 

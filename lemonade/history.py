@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -133,6 +134,11 @@ class Run:
     def state(self) -> State:
         """How it stood, its process looked for as well."""
         return State.of(self.ended, self.held)
+
+    @property
+    def data_name(self) -> str:
+        """The data set's name; of a path the last part, since the rest is the searcher's affair."""
+        return re.split(r"[\\/]", str(self.facts["name"]).rstrip("\\/"))[-1]
 
     @property
     def budget(self) -> BudgetSettings:

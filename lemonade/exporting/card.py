@@ -12,7 +12,6 @@ from lemonade.exporting import FORMATS, Written
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
-from lemonade.reporting.reading import data_name
 from lemonade.retraining import START_KINDS, spread_text
 from lemonade.subject import Subject
 from morphisms import activation_bytes, flops, params
@@ -26,7 +25,7 @@ def about(subject: Subject) -> str:
     part, error = list(subject.errors.items())[-1]
     images = subject.images[part]
     return (
-        f"Classifies {height}x{width}x{channels} images of {data_name(run)} into {len(classes)} classes.\n\n"
+        f"Classifies {height}x{width}x{channels} images of {run.data_name} into {len(classes)} classes.\n\n"
         f"{count(params(member.graph))} parameters, {short(flops(member.graph))} multiply-adds an image;\n"
         f"error {measured('error', error, images)} on {images:,} {part} images. Found by lemonade as {member.id}."
     )
@@ -57,7 +56,7 @@ def card(subject: Subject, files: Sequence[Written], licence: str) -> str:
 
 
 def _head(subject: Subject, licence: str) -> str:
-    name = data_name(subject.run)
+    name = subject.run.data_name
     results = [
         {
             "task": {"type": "image-classification"},
@@ -83,7 +82,7 @@ def _head(subject: Subject, licence: str) -> str:
 
 
 def _title(run: Run, member: Member) -> str:
-    return f"{data_name(run)}, {member.id}: {count(params(member.graph))} parameters"
+    return f"{run.data_name}, {member.id}: {count(params(member.graph))} parameters"
 
 
 def _loading(run: Run, files: Sequence[Written]) -> str:

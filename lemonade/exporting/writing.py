@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from lemonade.exporting.card import about, card
 from lemonade.history import Run
 from lemonade.journal import write_whole
 from lemonade.members import EXPORT_RECORD, MODELS, Member
+from lemonade.records import write_record
 from lemonade.subject import Subject, check_kind
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _exported(run: Run, member: Member, order: _Order) -> Exported:
         "errors": dict(subject.errors),
         "files": [asdict(one) for one in files],
     }
-    write_whole(folder / EXPORT_RECORD, json.dumps(record, indent=1) + "\n", KEPT)
+    write_record(folder / EXPORT_RECORD, record, KEPT)
     return Exported(member.id, folder, subject.words, files)
 
 

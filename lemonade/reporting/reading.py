@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
@@ -20,11 +19,6 @@ def error_name(run: Run) -> str | None:
 def resource_names(run: Run) -> list[str]:
     """The objectives that are no error."""
     return [name for name in run.objective_names if not numbers.is_error(name)]
-
-
-def data_name(run: Run) -> str:
-    """The data set's name; of a path the last part, since the rest is the searcher's affair."""
-    return re.split(r"[\\/]", str(run.facts["name"]).rstrip("\\/"))[-1]
 
 
 def label(name: str) -> str:

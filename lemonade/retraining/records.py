@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from lemonade.errors import LemonadeError
-from lemonade.journal import write_whole
 from lemonade.members import MODELS
+from lemonade.records import read_record, write_record
 
 START_KINDS = {"inherited": "the search's weights", "scratch": "fresh weights"}
 """What a training starts from, and how people are told."""
@@ -55,10 +53,8 @@ class Training:
 
     def save(self, folder: Path) -> None:
         """Write it down; the file appears whole or not at all."""
-        text = json.dumps(asdict(self), indent=1) + "\n"
-        write_whole(
-            folder / f"{self.name}.json", text, "What was trained is kept; the same command goes on from there."
-        )
+        advice = "What was trained is kept; the same command goes on from there."
+        write_record(folder / f"{self.name}.json", asdict(self), advice)
 
 
 @dataclass(frozen=True)
@@ -141,18 +137,14 @@ def retrained(run_folder: Path, model: str, examples: int | None = None) -> Retr
 
 
 def _read(path: Path) -> Training:
-    try:
-        training = Training(**json.loads(path.read_text(encoding="utf-8")))
-        _check(training, path.stem)
-        return training
-    except (OSError, ValueError, TypeError) as error:
-        raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and that training is done again.") from None
+    return read_record(path, lambda told: _checked(Training(**told), path.stem), "that training is done again")
 
 
-def _check(training: Training, name: str) -> None:
+def _checked(training: Training, name: str) -> Training:
     """Raise a ValueError for values that no training has."""
     if training.start not in START_KINDS or training.name != name:
         raise ValueError(f"it tells of '{training.name}'")
     for value in (training.error, training.error_smoothed, training.test):
         if value is not None and not (isinstance(value, (int, float)) and 0 <= value <= 1):
             raise ValueError(f"expected errors from 0 to 1, got {value!r}")
+    return training
