@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from lemonade.exporting.writing import export
     from lemonade.history import Run
     from lemonade.objectives import objective
+    from lemonade.predicting import predict
     from lemonade.reporting.webpage.writing import report
+    from lemonade.retraining.training import retrain
     from lemonade.searching import search
 
 __version__ = "0.1.0"
-__all__ = ["LemonadeError", "Run", "export", "objective", "report", "search"]
+__all__ = ["LemonadeError", "Run", "export", "objective", "predict", "report", "retrain", "search"]
 
 _HOME = {
     "LemonadeError": "errors",
@@ -31,6 +33,8 @@ _HOME = {
     "report": "reporting.webpage.writing",
     "export": "exporting.writing",
     "objective": "objectives",
+    "predict": "predicting",
+    "retrain": "retraining.training",
     "search": "searching",
 }
 

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,7 +169,11 @@ class TestRetrainedWeights:
     def test_the_best_on_validation_images_goes_out_with_its_errors(self, trained):
         member = lemonade.Run.load(trained).member("c0003")
         done = lemonade.export(trained, models="c0003", to=["safetensors"])[0]
-        assert done.weights == "retrained on 5,000 images from fresh weights, seed 1"
+        left = member.values["error_smoothed"]
+        assert done.weights == (
+            "retrained on 5,000 images from fresh weights, seed 1 (smoothed validation error 0.0300 retrained, "
+            f"{left:.4f} searched)"
+        )
         images = torch.rand(2, 1, 8, 8)
         wanted = Model.of(member.graph, initial_weights(member.graph, 1), member.facts, "").module(images)
         assert torch.equal(load(done.folder / "model.safetensors")(images), wanted)
@@ -179,6 +184,23 @@ class TestRetrainedWeights:
         assert "opened once, after all training | 0.0375 |" in text
         assert "| from fresh weights | 0.0300 ± 0.0141 | 0.0475 ± 0.0141 | 2 |" in text
         assert "| from the search's weights | 0.0300 | 0.0500 | 1 |" in text
+
+    @pytest.mark.parametrize(("more", "kept"), [(0.0, "retrained on"), (1e-6, "as the search left them")])
+    def test_they_go_out_only_if_no_worse_than_the_searchs(self, trained, more, kept):
+        """By what members are ranked by, the smoothed error here; of equals, by the plain error."""
+        left = lemonade.Run.load(trained).member("c0003").values
+        folder = retrained_folder(trained, "c0003")
+        for path in folder.glob("*.json"):
+            training = Training(**json.loads(path.read_text()))
+            replace(training, error=left["error"] + more, error_smoothed=left["error_smoothed"]).save(folder)
+        done = lemonade.export(trained, models="c0003", to=["safetensors"])[0]
+        assert done.weights.startswith(kept)
+        assert f"(smoothed validation error {left['error_smoothed']:.4f} retrained, " in done.weights
+        text = (done.folder / "README.md").read_text()
+        assert f"The weights are {done.weights}." in text
+        assert ("on test images" in text) == (more == 0)
+        asked = lemonade.export(trained, models="c0003", to=["safetensors"], weights="retrained")[0]
+        assert asked.weights.startswith("retrained on")
 
     def test_the_searchs_weights_on_demand(self, trained):
         member = lemonade.Run.load(trained).member("c0003")

@@ -59,7 +59,7 @@ WALLS: dict[str, set[str]] = {
     "retraining": {"assembly", "data", "history", "members", "training"},
     "references": {"assembly", "history", "training"},
     "subject": {"history", "members", "retraining"},
-    "predicting": {"data", "evaluate", "subject"},
+    "predicting": {"data", "evaluate", "history", "subject"},
     "exporting": {"contract", "data", "history", "members", "onnx_program", "retraining", "subject"},
     # what is shown of a run: by its folder alone
     "reporting": {"deciding", "front", "frontview", "history", "members", "references", "retraining"},

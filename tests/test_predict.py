@@ -9,13 +9,15 @@ import torch
 from PIL import Image
 from run_folders import generation
 
+from lemonade import predict
 from lemonade.assembly import DataFacts
 from lemonade.cli import main
 from lemonade.config import Config, make_config
 from lemonade.data import load_dataset
 from lemonade.data.files import read_files
+from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.predicting import predict, probabilities
+from lemonade.predicting import predictions, probabilities
 from lemonade.spaces.network import chain
 from lemonade.store import RunStore
 from lemonade.subject import Subject
@@ -67,12 +69,24 @@ def test_images_saved_as_files_are_predicted_as_the_data_sets_own(tmp_path, kind
     save(images, tmp_path / "saved")
     with torch.inference_mode():
         wanted = torch.softmax(run.front[0].module()(images.float() / 255), dim=1)
-    done = predict(Subject.of(run, run.front[0]), [tmp_path / "saved"], top=len(dataset.classes))
+    done = predictions(Subject.of(run, run.front[0]), [tmp_path / "saved"], top=len(dataset.classes))
     assert [one.file.name for one in done] == [f"{number:04d}.png" for number in range(len(images))]
     found = torch.tensor([[dict(one.classes)[name] for name in dataset.classes] for one in done])
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
     assert wanted.std(dim=0).max() > 1e-3  # else anything would pass
     assert all(list(one.classes) == sorted(one.classes, key=lambda pair: -pair[1]) for one in done)
+
+
+def test_from_python_nothing_is_printed(tmp_path, capfd):
+    run, dataset = run_on(tmp_path / "run", *made(tmp_path, "grey"))
+    save(dataset.validation.images[:2], tmp_path / "saved")
+    for images in (tmp_path / "saved", [str(tmp_path / "saved/0000.png"), tmp_path / "saved/0001.png"]):
+        done = predict(str(run.folder), "best", images, top=1)
+        assert [(one.file.name, len(one.classes)) for one in done] == [("0000.png", 1), ("0001.png", 1)]
+    assert predict(run, "c0000", str(tmp_path / "saved/0001.png"), weights="search", top=1) == done[1:]
+    with pytest.raises(LemonadeError, match="has no network 'c9'"):
+        predict(run, "c9", [])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_files_of_a_folder_are_prepared_as_its_search_did(tmp_path):

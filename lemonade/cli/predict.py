@@ -47,7 +47,7 @@ def predict(
     Images that cannot be read are named; the others are predicted all the same, and the exit code is 1.
     """
     from lemonade.history import Run
-    from lemonade.predicting import predict as predict_images
+    from lemonade.predicting import predictions
     from lemonade.subject import Subject
 
     loaded = Run.load(run)
@@ -56,7 +56,7 @@ def predict(
     if not as_json:  # torch takes seconds to load
         console.print(Text(f"{subject.member.id} of {shown}, {subject.words}: {_worth(subject)}"))
         console.file.flush()
-    done = predict_images(subject, images, top, device)
+    done = predictions(subject, images, top, device)
     whole = [one for one in done if not one.problem]
     if as_json:
         common.print_json(_document(subject, done))

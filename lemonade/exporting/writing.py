@@ -77,7 +77,7 @@ def export(
             of several.
         licence: Goes into the cards.
         weights: ``"search"``, as the search left them; ``"retrained"``, the best on validation images of the longest
-            trainings that `retrain` made; ``"auto"``, retrained ones where there are any.
+            trainings that `retrain` made; ``"auto"``, those if they are no worse there than the search's.
         on_model: Called after each network with what came of it.
 
     Returns:

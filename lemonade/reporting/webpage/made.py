@@ -23,7 +23,7 @@ def made_of(run: Run, name: str) -> dict[str, Any]:
 
 
 def _retrained(run: Run, name: str) -> list[str]:
-    found = retrained(run.folder, name)
+    found = retrained(run, name)
     if found is None:
         return []
     told, test, lines = found.to_json(), numbers.count(run.facts["test"]), []
