@@ -166,6 +166,15 @@ class TestStatus:
         assert f"lemonade resume {other}" in out
 
 
+@pytest.mark.parametrize("verb", ["front", "status", "report"])
+def test_a_folders_name_gives_a_terminal_no_orders(lemonade, tmp_path, verb):
+    folder = write_run(tmp_path / "run\x1b[31m\x9b", count=1)
+    for words in ([verb, folder], [verb, folder / "nowhere"]):
+        _, out, err = lemonade(*words)
+        assert r"run\x1b[31m\x9b" in out + err
+        assert not set(out + err) & set("\x1b\x9b")
+
+
 class TestOneNetwork:
     def test_show_draws_it_and_its_place(self, lemonade, run):
         member = run.front.members[len(run.front.members) // 2]

@@ -123,8 +123,9 @@ class TestEveryFormat:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(type(FORMATS[name]), "write", fail)
-        with pytest.raises(LemonadeError, match="cannot be written .*No space left"):
-            lemonade.export(run, models="c0003", to=[name])
+        (done,) = lemonade.export(run, models="c0003", to=[name])
+        assert not done.files
+        assert re.search("cannot be written .*No space left", done.problem)
         left = {path.name for path in (run / "models/c0003").iterdir()}
         assert left <= {FORMATS[other].file for other in FORMATS[name].beside}
 
@@ -246,6 +247,33 @@ class TestExport:
         assert end.value.code == 1
         assert re.fullmatch(r"error: c0000: .*1 more could not be exported\.\n", said.err)
         assert "c0003  weights as the search left them\n       model.safetensors" in said.out
+
+    def test_a_disk_that_is_full_for_one_network_leaves_the_others_in_json(self, run, monkeypatch, capsys):
+        write = Safetensors.write
+
+        def sometimes(self, model, path):
+            if path.parent.name == "c0001":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(self, model, path)
+
+        monkeypatch.setattr(Safetensors, "write", sometimes)
+        (run / "models").mkdir()
+        (run / "models/c0003").write_text("a file where a folder should be")
+        with pytest.raises(SystemExit) as end:
+            main(["export", str(run), "--to", "safetensors", "--json"])
+        said = capsys.readouterr()
+        first, *failed = json.loads(said.out)["models"]
+        assert (end.value.code, first["id"], first["problem"]) == (1, "c0000", "")
+        assert [one["file"] for one in first["files"]] == ["model.safetensors"]
+        assert [(one["id"], one["files"]) for one in failed] == [("c0001", []), ("c0003", [])]
+        assert "No space left" in failed[0]["problem"] and "models/c0003: cannot be written" in failed[1]["problem"]
+        assert re.fullmatch(r"error: c0001: .* 1 more could not be exported\.\n", said.err)
+
+    def test_a_hubs_folder_that_cannot_be_written_leaves_the_export_whole(self, run, tmp_path):
+        (tmp_path / "file").touch()
+        (done,) = lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "file/hub")
+        assert [one.file for one in done.files] == ["model.onnx"]
+        assert re.search(r"hub: cannot be written \(.*\)\. .*models/c0003 is whole", done.problem)
 
     def test_a_hubs_folder(self, run, tmp_path):
         lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "hub")

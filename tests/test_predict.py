@@ -166,6 +166,22 @@ def test_what_cannot_be_read_is_named_and_the_rest_predicted(lemonade):
     assert lemonade("best", "broken.png")[0] == 1
 
 
+HOSTILE = "\x1b]0;owned\x07\x9b31m\r\n\x7f.png"
+ESCAPED = r"\x1b]0;owned\x07\x9b31m\x0d\x0a\x7f.png"
+
+
+def test_a_files_name_gives_a_terminal_no_orders(lemonade, tmp_path):
+    (tmp_path / HOSTILE).write_bytes((tmp_path / "mine/b.png").read_bytes())
+    (tmp_path / f"broken{HOSTILE}").touch()
+    code, out, err = lemonade("best", HOSTILE, "mine/b.png", f"broken{HOSTILE}")
+    assert code == 1
+    assert [line.split()[0] for line in out.splitlines()[2:4]] == [ESCAPED, "mine/b.png"]
+    assert err == f"error: broken{ESCAPED}: empty or not an image.\n"
+    code, out, _ = lemonade("best", HOSTILE, "--json")
+    assert json.loads(out)["images"][0]["file"] == HOSTILE
+    assert not set(out) & set("\x1b\x9b\x7f")
+
+
 def test_json_has_all_images_in_order(lemonade):
     code, out, err = lemonade("knee", "broken.png", "mine/b.png", "--json", "--top", "9")
     broken, whole = json.loads(out)["images"]

@@ -30,7 +30,7 @@ from lemonade.cli import (
     show,
     status,
 )
-from lemonade.cli.common import flowing
+from lemonade.cli.common import flowing, print_error
 from lemonade.errors import LemonadeError
 from lemonade.reporting.screen import allow_any_encoding
 
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(message: str, verbose: bool) -> None:
     if verbose:
         traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+    print_error(message)
     sys.exit(1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,7 +71,7 @@ def predict(
         )
     for one in done:
         if one.problem:
-            print(f"error: {one.file}: {one.problem}.", file=sys.stderr)
+            common.print_error(f"{one.file}: {one.problem}.")
     if len(whole) < len(done):
         raise typer.Exit(1)
 
@@ -104,7 +103,7 @@ def _several(predictions: Sequence[Prediction], width: int) -> Table:
     for one in predictions:
         (name, share), *others = one.classes
         then = ", ".join(f"{other} {value:.3f}" for other, value in others)
-        rows.append([str(common.short_path(one.file)), name, f"{share:.3f}", then][: len(columns)])
+        rows.append([screen.printable(str(common.short_path(one.file))), name, f"{share:.3f}", then][: len(columns)])
     return fitted(columns, rows, width)
 
 

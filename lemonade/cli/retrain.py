@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -57,7 +56,7 @@ def retrain(
     from lemonade.history import Run
     from lemonade.retraining.training import retrain as retrain_run
 
-    console = Console(stderr=True) if as_json else screen.console()
+    console = screen.console(sys.stderr if as_json else None)
     shown = common.short_path(run)
 
     def announce(plan: Plan) -> None:
