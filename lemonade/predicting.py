@@ -82,9 +82,10 @@ def predictions(subject: Subject, images: Sequence[Path], top: int = 3, device: 
     from lemonade.data.files import read_files
 
     listed = _listed(images)
-    pixels, failures = read_files([one.file for one in listed if not one.problem], subject.run.facts)
+    run, files = subject.run, [one.file for one in listed if not one.problem]
+    pixels, failures = read_files(files, run.facts, run.config.data.fit)
     shares = iter(probabilities(subject, pixels, device) if len(pixels) else ())
-    names = subject.run.facts["classes"]
+    names = run.facts["classes"]
     done, position = [], 0
     for one in listed:
         if not one.problem:

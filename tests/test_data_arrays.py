@@ -103,7 +103,7 @@ def test_large_images_are_made_smaller_and_small_ones_kept(tmp_path: Path) -> No
     name = write(tmp_path, images=images, labels=LABELS)
     data = load_dataset(name, SETTINGS)
     assert data.input_shape == (1, 64, 64)
-    assert data.notes == ("images resized from 80x100 to 64x64",)
+    assert data.notes == ("images resized from 80x100 to 64x64, the centre cut out",)
     middle = data.train.images[0, 0]
     assert int(middle[32, 32]) == 200
     assert int(middle[32, 0]) == 0

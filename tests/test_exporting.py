@@ -21,6 +21,7 @@ from run_folders import small_run
 
 import lemonade
 from lemonade.cli import main
+from lemonade.config import FIT_WORDS, DataSettings
 from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
 from lemonade.exporting import FORMATS, Model, load
@@ -133,6 +134,7 @@ class TestEveryFormat:
         code = f"""
 import resource
 from lemonade.cli import main
+from lemonade.config import FIT_WORDS, DataSettings
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
 main(["export", {str(run)!r}, "--models", "c0003", "--to", {name!r}])
 """
@@ -288,17 +290,24 @@ class TestExport:
             lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "hub")
         assert not (run / "models").exists()
 
-    def test_the_cards_lines_prepare_an_image_file_as_the_runs_were(self, run, monkeypatch):
+    @pytest.mark.parametrize("decoded", [True, False])
+    @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+    def test_the_cards_lines_prepare_an_image_file_as_the_runs_were(self, tmp_path, monkeypatch, fit, decoded):
+        monkeypatch.setitem(run_folders.FACTS, "decoded", decoded)
+        run = tmp_path / "run"
+        small_run(run, run_folders.CONFIG.model_copy(update={"data": DataSettings(fit=fit)}))
         folder = lemonade.export(run, models="c0003", to=["onnx"])[0].folder
         monkeypatch.chdir(folder)
         pixels = np.random.default_rng(0).integers(0, 255, (37, 23, 4), dtype=np.uint8)
         Image.fromarray(pixels).save("photo.jpg", format="png")
-        blocks = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+        text = Path("README.md").read_text()
+        assert f"brought to size, {FIT_WORDS[fit]}, as the training images were" in text
+        blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
         assert len(blocks) == 2
         space = {}
         exec(blocks[1], space)
         loaded = lemonade.Run.load(run)
-        wanted, failures = read_files([folder / "photo.jpg"], loaded.facts)
+        wanted, failures = read_files([folder / "photo.jpg"], loaded.facts, fit)
         assert not failures
         assert torch.allclose(space["images"] * 255, wanted.float(), atol=1.01)  # Pillow's filters differ by rounding
         session = onnxruntime.InferenceSession("model.onnx")

@@ -89,21 +89,30 @@ def test_from_python_nothing_is_printed(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_files_of_a_folder_are_prepared_as_its_search_did(tmp_path):
+FITS = pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+
+
+@FITS
+def test_files_of_a_folder_are_prepared_as_its_search_did(tmp_path, fit):
     name, settings = made(tmp_path, "folder")
-    run, dataset = run_on(tmp_path / "run", name, settings)
-    pixels, failures = read_files(sorted((tmp_path / "photos").rglob("*.*")), run.facts)
+    run, dataset = run_on(tmp_path / "run", name, {**settings, "data.fit": fit})
+    pixels, failures = read_files(sorted((tmp_path / "photos").rglob("*.*")), run.facts, run.config.data.fit)
     assert failures == {}
     known = {image.numpy().tobytes() for image in pixels}
     assert {image.numpy().tobytes() for image in dataset.validation.images} <= known
     assert {image.numpy().tobytes() for image in dataset.train.images} <= known
+    done = predictions(Subject.of(run, run.front[0]), [tmp_path / "photos"], top=3)
+    wanted = torch.softmax(run.front[0].module()(pixels.float() / 255), dim=1)
+    found = torch.tensor([[dict(one.classes)[kind] for kind in dataset.classes] for one in done])
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
 
 
-def test_files_of_arrays_are_brought_to_size_as_arrays_are(tmp_path):
+@FITS
+def test_files_of_arrays_are_brought_to_size_as_arrays_are(tmp_path, fit):
     name, settings = made(tmp_path, "large")
-    run, dataset = run_on(tmp_path / "run", name, settings)
+    run, dataset = run_on(tmp_path / "run", name, {**settings, "data.fit": fit})
     save(torch.from_numpy(np.load(name)["images"])[:, None], tmp_path / "saved")
-    pixels, _ = read_files(sorted((tmp_path / "saved").iterdir()), run.facts)
+    pixels, _ = read_files(sorted((tmp_path / "saved").iterdir()), run.facts, run.config.data.fit)
     known = {image.numpy().tobytes() for image in pixels}
     assert {image.numpy().tobytes() for image in dataset.train.images} <= known
 
@@ -114,7 +123,7 @@ def test_colours_become_what_the_network_knows(tmp_path, decoded, channels):
     facts = {"name": "x", "decoded": decoded, "input_shape": [channels, 8, 8]}
     Image.fromarray(np.full((9, 13), 77, dtype=np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 9, 4), (255, 0, 0, 255), dtype=np.uint8)).save(tmp_path / "red.png")
-    (grey, red), _ = read_files([tmp_path / "grey.png", tmp_path / "red.png"], facts)
+    (grey, red), _ = read_files([tmp_path / "grey.png", tmp_path / "red.png"], facts, "crop")
     assert grey.shape == red.shape == (channels, 8, 8)
     assert set(grey.unique().tolist()) == {77}
     assert red[:, 0, 0].tolist() == ([76] if channels == 1 else [255, 0, 0])

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options
+from lemonade.config import FIT_WORDS
 from lemonade.reporting import screen
 from lemonade.reporting.layout import Column, fitted
 
@@ -40,7 +41,7 @@ def predict(
 ) -> None:
     """Say which classes images show, with probabilities, by one network of the run; its data set is not needed.
 
-    Images are prepared as the run's were: turned into grey if those were, brought to size and cut to their centre.
+    Images are prepared as the run's were: turned into grey if those were, and brought to size as those were.
     Nothing else is changed: a network for scikit-learn's digits, which are light on dark, has never seen ink on paper.
 
     Images that cannot be read are named; the others are predicted all the same, and the exit code is 1.
@@ -110,9 +111,10 @@ def _several(predictions: Sequence[Prediction], width: int) -> Table:
 def _preparation(subject: Subject) -> str:
     channels, height, width = subject.run.facts["input_shape"]
     classes = len(subject.run.facts["classes"])
+    fitted_how = FIT_WORDS[subject.run.config.data.fit]
     return (
-        f"Prepared as the run's images were: {'grey' if channels == 1 else 'RGB'}, brought to {height}x{width}, the "
-        f"centre cut out. The network knows these {numbers.count(classes)} classes alone, and always names one."
+        f"Prepared as the run's images were: {'grey' if channels == 1 else 'RGB'}, brought to {height}x{width}, "
+        f"{fitted_how}. The network knows these {numbers.count(classes)} classes alone, and always names one."
     )
 
 
