@@ -106,6 +106,11 @@ class Member:
         )
 
     @property
+    def latency_spread(self) -> float:
+        """Milliseconds between the quartiles of its timings; 0 if it was not timed, or by an objective without them."""
+        return float(self.evaluation.payload.get(LATENCY, {}).get("spread_ms", 0.0))
+
+    @property
     def input(self) -> str:
         """What `module` takes and returns, in words."""
         channels, height, width = self.facts["input_shape"]

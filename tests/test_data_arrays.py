@@ -144,6 +144,13 @@ BAD_ARRAYS = [
         {"images": IMAGES, "labels": LABELS, "classes": np.array(["a"])},
         r"classes: expected 3 names, .* got shape \(1,\)",
     ),
+    ({"images": IMAGES}, r"made\.npz: holds 'images' without 'labels'\. Store both, or neither\."),
+    ({"images": IMAGES, "labels": LABELS, "test_images": IMAGES}, r"holds 'test_images' without 'test_labels'"),
+    ({"images": IMAGES, "labels": LABELS, "y_val": LABELS}, r"holds 'y_val' without 'x_val'"),
+    (
+        {"images": IMAGES, "labels": LABELS, "classes": np.array(["a", "b", "a"])},
+        r"classes: 'a' is there more than once\. Every class needs its own name\.",
+    ),
     (
         {"images": IMAGES, "labels": LABELS, "val_images": IMAGES[:2], "val_labels": LABELS[:2]},
         r"val_labels: expected labels 0 to 2, each at least once, found 2 different: 0, 1",

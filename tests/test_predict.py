@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from lemonade import predict
 from lemonade.assembly import DataFacts
 from lemonade.cli import main
 from lemonade.config import Config, make_config
-from lemonade.data import load_dataset
+from lemonade.data import Split, load_dataset
 from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
@@ -75,6 +76,16 @@ def test_images_saved_as_files_are_predicted_as_the_data_sets_own(tmp_path, kind
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
     assert wanted.std(dim=0).max() > 1e-3  # else anything would pass
     assert all(list(one.classes) == sorted(one.classes, key=lambda pair: -pair[1]) for one in done)
+
+
+def test_few_validation_images_are_warned_of_and_the_run_goes_on(tmp_path):
+    run, dataset = run_on(tmp_path / "run", *made(tmp_path, "grey"))
+    assert run.facts["notes"][-1] == (
+        "warning: errors are coarse on 4 validation images: one of 0.1 lies between 0.01 and 0.58 (95 %)"
+    )
+    assert run.front.members
+    many = replace(dataset, validation=Split(torch.cat([dataset.validation.images] * 13), dataset.validation.labels))
+    assert not any("coarse" in note for note in DataFacts.of(many).notes)
 
 
 def test_from_python_nothing_is_printed(tmp_path, capfd):
