@@ -84,7 +84,8 @@ def test_few_validation_images_are_warned_of_and_the_run_goes_on(tmp_path):
         "warning: errors are coarse on 4 validation images: one of 0.1 lies between 0.01 and 0.58 (95 %)"
     )
     assert run.front.members
-    many = replace(dataset, validation=Split(torch.cat([dataset.validation.images] * 13), dataset.validation.labels))
+    few = dataset.validation
+    many = replace(dataset, validation=Split(few.images.repeat(13, 1, 1, 1), few.labels.repeat(13)))
     assert not any("coarse" in note for note in DataFacts.of(many).notes)
 
 
