@@ -136,7 +136,7 @@ class Member:
                 "may have left it, or the file was moved."
             )
         try:
-            return load_weights(path)
+            return load_weights(path, sha256=self.evaluation.sha256)
         except GraphError as error:
             raise LemonadeError(f"{error}. Put the file back from a copy.") from None
 

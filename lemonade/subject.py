@@ -79,10 +79,10 @@ class Subject:
             LemonadeError: naming the file, if it is missing or damaged.
         """
         path = self.group.weights if self.group else None
-        if path is None:
+        if path is None or self.training is None:
             return self.member.weights()
         try:
-            weights = load_weights(path)
+            weights = load_weights(path, sha256=self.training.sha256)
             build_module(self.member.graph, weights)  # another network's are not taken for these
             return weights
         except (ValueError, OSError) as error:

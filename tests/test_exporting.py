@@ -237,6 +237,18 @@ class TestExport:
         done = lemonade.export(run, models="knee", to=["python"])
         assert [file.file for file in done[0].files] == ["model.safetensors", "model.py"]
 
+    def test_a_single_changed_bit_of_weights_is_noticed_and_the_rest_goes_on(self, run, capsys):
+        path = run / "weights/c0000.safetensors"
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        done = lemonade.export(run, to=["safetensors"])
+        assert [bool(one.problem) for one in done] == [True, False, False]
+        assert "weights/c0000.safetensors: the weights are not those that were written" in done[0].problem
+        Image.new("L", (8, 8)).save(run / "photo.png")
+        for call in (lambda: lemonade.predict(run, "c0000", run), lambda: lemonade.retrain(run, models="c0000")):
+            with pytest.raises(LemonadeError, match=r"c0000\.safetensors: the weights are not those"):
+                call()
+
     def test_damaged_and_missing_weights_are_named_and_the_rest_goes_on(self, run, capsys):
         (run / "weights/c0000.safetensors").write_bytes(b"junk")
         (run / "weights/c0001.safetensors").unlink()

@@ -106,6 +106,9 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
     weights.write_bytes(b"junk")
     with pytest.raises(LemonadeError, match=r"1150-scratch-1.safetensors: .*Delete .*json, and that training is done"):
         retrain(run, models="best", seeds=2, epochs=1)
+    weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    with pytest.raises(LemonadeError, match=r"1150-scratch-1.safetensors: .*not those that were written .*Delete"):
+        retrain(run, models="best", seeds=2, epochs=1)
     weights.write_bytes(kept)
     record.write_text(text)
     for wrong in ({"seeds": 0}, {"epochs": math.nan}, {"epochs": math.inf}, {"epochs": 0}):

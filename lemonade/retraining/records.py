@@ -32,6 +32,7 @@ class Training:
         error_smoothed: One minus the mean probability of their true class.
         test: Share of wrong test images; None until they are opened.
         message: What went wrong; empty if nothing did.
+        sha256: Of its weights' file; None if there is none, or an earlier version did not write it down.
     """
 
     start: str
@@ -43,6 +44,7 @@ class Training:
     error_smoothed: float | None = None
     test: float | None = None
     message: str = ""
+    sha256: str | None = None
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ from lemonade.journal import lock_folder
 from lemonade.members import MODELS, Member
 from lemonade.retraining.records import START_KINDS, Retrained, Training, retrained, retrained_folder, training_name
 from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
-from morphisms import OPERATORS, Site
+from morphisms import OPERATORS, Site, file_sha256
 
 DEFAULT_EPOCHS = 60
 LEAST_EXAMPLES = 50_000
@@ -211,6 +211,7 @@ class _Session:
             inherit=inherits,
             parent_graph=member.graph if inherits else None,
             parent_weights=str(self.run.folder / str(member.evaluation.weights)) if inherits else None,
+            parent_sha256=member.evaluation.sha256 if inherits else None,
             output=str(self._record(task).with_suffix(".safetensors")),
         )
 
@@ -220,6 +221,7 @@ class _Session:
             raise LemonadeError(f"{fault} What was trained before is kept; the same command goes on from there.")
         values = evaluation.values if evaluation.status is Status.OK else {}
         training = Training(
+            sha256=file_sha256(self._record(task).with_suffix(".safetensors")) if values else None,
             start=task.start,
             seed=task.seed,
             examples=self.examples,
@@ -252,7 +254,7 @@ class _Session:
         for graph, one, folder in unread:
             path = folder / f"{one.name}.safetensors"
             try:
-                module = build_module(graph, load_weights(path))
+                module = build_module(graph, load_weights(path, sha256=one.sha256))
             except ValueError as error:
                 raise LemonadeError(
                     f"{path}: {error}. Delete {path.with_suffix('.json')}, and that training is done again."
