@@ -15,25 +15,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lemonade.comparing.running import compare
     from lemonade.errors import LemonadeError
     from lemonade.exporting.writing import export
     from lemonade.history import Run
     from lemonade.objectives import objective
+    from lemonade.predicting import predict
     from lemonade.reporting.webpage.writing import report
-    from lemonade.run import search
+    from lemonade.retraining.training import retrain
+    from lemonade.searching import search
+    from lemonade.trials import compare
 
 __version__ = "0.1.0"
-__all__ = ["LemonadeError", "Run", "compare", "export", "objective", "report", "search"]
+__all__ = ["LemonadeError", "Run", "compare", "export", "objective", "predict", "report", "retrain", "search"]
 
 _HOME = {
     "LemonadeError": "errors",
     "Run": "history",
-    "compare": "comparing.running",
+    "compare": "trials",
     "report": "reporting.webpage.writing",
     "export": "exporting.writing",
     "objective": "objectives",
-    "search": "run",
+    "predict": "predicting",
+    "retrain": "retraining.training",
+    "search": "searching",
 }
 
 

@@ -1,6 +1,23 @@
-"""``python -m lemonade`` is the `lemonade` command."""
+"""The `lemonade` command, also as ``python -m lemonade``."""
 
-from lemonade.cli import main
+from __future__ import annotations
+
+import sys
+
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended where there was nothing to save."""
+
+
+def main() -> None:
+    """Run the command line; an interrupt ends it with one line, also while its modules are still being imported."""
+    try:
+        from lemonade.cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from lemonade import numbers
 from lemonade.config import Config, LatencySettings
 from lemonade.errors import LemonadeError, unknown
 from lemonade.methods import Search, Setting, check_method, make_search
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 WORK = ".work"
 """Folder inside the run folder for data that workers map; made anew at each start."""
+COARSE_IMAGES, COARSE_ERROR = 50, 0.1
+"""With fewer validation images a warning tells how far such an error is from the true one."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,24 @@ class DataFacts:
             std=dataset.std,
             flip=dataset.flip,
             split_hash=dataset.split_hash,
-            notes=dataset.notes,
+            notes=(*dataset.notes, *_coarse(len(dataset.validation))),
             decoded=dataset.decoded,
         )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
         return asdict(self)
+
+
+def _coarse(images: int) -> list[str]:
+    """A warning where so few validation images tell little."""
+    if images >= COARSE_IMAGES:
+        return []
+    low, high = numbers.wilson(COARSE_ERROR, images)
+    return [
+        f"warning: errors are coarse on {numbers.quantity(images, 'validation image')}: one of {COARSE_ERROR:g} lies "
+        f"between {low:.2f} and {high:.2f} (95 %)"
+    ]
 
 
 def check_names(config: Config) -> None:

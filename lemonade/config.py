@@ -49,6 +49,13 @@ def parse_count(value: object) -> object:
 Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Fit = Literal["crop", "pad", "stretch"]
+FIT_WORDS: dict[Fit, str] = {
+    "crop": "the centre cut out",
+    "pad": "whole, with black around",
+    "stretch": "stretched where they are not square",
+}
+"""How images were brought to size, after "brought to 8x8, "."""
 
 
 class Settings(BaseModel):
@@ -71,6 +78,7 @@ class DataSettings(Settings):
     """How images become splits. The seed of the split is its own, so that runs of other seeds see the same images."""
 
     image_size: int | None = Field(None, ge=4, le=512, description="side in pixels; default: the median, at most 64")
+    fit: Fit = Field("crop", description="how images get there: crop their centre, pad with black, or stretch them")
     validation_share: Share = 0.2
     validation_most: int = Field(10_000, gt=0, description="validation images at most")
     train_most: Count | None = Field(None, gt=0, description="training images at most, for quick trials; default: all")

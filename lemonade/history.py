@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import pydantic
-
-from lemonade.config import BudgetSettings, Config
+from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
 from lemonade.front import Front
 from lemonade.frontview import FrontView
-from lemonade.journal import NAME, Line, read_journal
+from lemonade.journal import NAME, is_held, read_journal
+from lemonade.ledger import INTERRUPTED, Generation, Ledger, State, known_fields
 from lemonade.members import Member
-from lemonade.objectives import Objective, vector
+from lemonade.objectives import vector
 from lemonade.types import Candidate, Evaluation, Spent, Status
 from morphisms import GraphError, load_graph
 
 __all__ = ["Candidates", "FrontView", "Generation", "Member", "Run"]
 
-INTERRUPTED = "interrupted"
-"""Why a run ended that can go on; with any other reason it is finished."""
-
 
 class Candidates(Mapping[str, Candidate]):
     """Candidates by id, in order of id; the graph of each is read from its file when it is first asked for."""
 
-    def __init__(self, folder: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
-        """Hold the journal's records of a run folder's candidates."""
+    def __init__(self, folder: Path, ledger: Ledger) -> None:
+        """Hold the records that a run's ledger has by now."""
         self._folder = folder
-        self._records = records
+        self._records = {name: ledger.candidates[name] for name in sorted(ledger.candidates, key=_order)}
         self._made: dict[str, Candidate] = {}
 
     def __getitem__(self, name: str) -> Candidate:
@@ -67,32 +63,6 @@ class Candidates(Mapping[str, Candidate]):
             ) from None
 
 
-@dataclass(frozen=True)
-class Generation:
-    """One generation that came to its end.
-
-    Attributes:
-        number: 0 is the initial population.
-        total: How its proposals fared: proposed, duplicate, over_limit, accepted.
-        operators: The same by operator; a proposal counts under each operator it used.
-        front: Ids of the front at its end.
-        hypervolume: Share of the box that this front dominated.
-        spent: What the run had used at its end.
-    """
-
-    number: int
-    total: Mapping[str, int]
-    operators: Mapping[str, Mapping[str, int]]
-    front: tuple[str, ...]
-    hypervolume: float
-    spent: Spent
-
-    @property
-    def proposed(self) -> int:
-        """Children proposed, duplicates included."""
-        return self.total.get("proposed", 0)
-
-
 class Run:
     """A run as its folder tells it at the moment of `load`; never changes.
 
@@ -111,29 +81,24 @@ class Run:
         spent: Over all evaluations and all resumes.
         arrivals: What had been spent when each evaluation came in, by id, in order of arrival.
         ended: Why the run stopped (``"done"`` or ``"interrupted"``); empty while it runs or after a crash.
+        held: Whether a process had the run folder; None where the system cannot tell.
     """
 
-    def __init__(self, folder: Path, lines: Sequence[Line]) -> None:
-        """Read the lines of a journal; use `load`."""
-        self.folder = folder
-        first = lines[0]
-        self.environment: Mapping[str, Any] = first.get("environment", {})
-        self.plugins: Mapping[str, str] = first.get("plugins", {})
-        try:
-            self.config = Config.model_validate(first["config"])
-            self.facts: Mapping[str, Any] = first["facts"]
-            self.objectives = tuple(Objective.from_json(one) for one in first["objectives"])
-            if not self.objectives or not {"validation", "classes", "input_shape", "split_hash"} <= self.facts.keys():
-                raise KeyError("objectives or facts of the data set")
-            self._read(lines)
-        except pydantic.ValidationError as error:
-            name = ".".join(map(str, error.errors()[0]["loc"]))
-            raise LemonadeError(
-                f"{folder / NAME}: '{name}' of its config means nothing to this lemonade; it was written by version "
-                f"{self.environment.get('lemonade')}."
-            ) from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise LemonadeError(f"{folder / NAME}: damaged, a line lacks something ({error!r}).") from None
+    def __init__(self, folder: Path, ledger: Ledger, held: bool | None) -> None:
+        """Take over what the lines of its journal came to so far; use `load`."""
+        self.folder, self.held = folder, held
+        self.config, self.environment, self.plugins = ledger.config, ledger.environment, ledger.plugins
+        self.facts, self.objectives, self.ended = ledger.facts, ledger.objectives, ledger.ended
+        self.candidates = Candidates(folder, ledger)
+        self.evaluations: Mapping[str, Evaluation] = {
+            name: ledger.evaluations[name] for name in self.candidates if name in ledger.evaluations
+        }
+        self.generations = tuple(ledger.generations)
+        self.proposals: Mapping[int, Mapping[str, Mapping[str, int]]] = {
+            number: report.get("operators", {}) for number, report in ledger.reports.items()
+        }
+        self.arrivals: Mapping[str, Spent] = dict(ledger.arrivals)
+        self.spent = ledger.spent
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -147,12 +112,16 @@ class Run:
             raise LemonadeError(f"{folder}: there is no such run folder.")
         if not (folder / NAME).is_file():
             raise LemonadeError(f"{folder} is not a run folder: it holds no {NAME}.")
+        held = is_held(folder)  # first the lock, then the lines: what was written before it was let go is then seen
         lines = read_journal(folder / NAME)
         if not lines:
             raise LemonadeError(f"{folder}: its run never began. Start it again, with --out {folder}.")
         if lines[0]["type"] != "run":
             raise LemonadeError(f"{folder / NAME} line 1: expected a line of type 'run', got '{lines[0]['type']}'.")
-        return cls(folder, lines)
+        ledger = Ledger(folder / NAME)
+        for line in lines:
+            ledger.take(line)
+        return cls(folder, ledger, held)
 
     # What happened -------------------------------------------------------------------------------------------------
 
@@ -160,6 +129,16 @@ class Run:
     def finished(self) -> bool:
         """Whether it used its budget or found nothing more to do; False after an interruption or a crash."""
         return self.ended not in ("", INTERRUPTED)
+
+    @property
+    def state(self) -> State:
+        """How it stood, its process looked for as well."""
+        return State.of(self.ended, self.held)
+
+    @property
+    def data_name(self) -> str:
+        """The data set's name; of a path the last part, since the rest is the searcher's affair."""
+        return re.split(r"[\\/]", str(self.facts["name"]).rstrip("\\/"))[-1]
 
     @property
     def budget(self) -> BudgetSettings:
@@ -269,44 +248,6 @@ class Run:
         state = self.ended or "unfinished"
         return f"<Run {self.folder.name}: {len(self.evaluations)} networks, {len(self.front)} on the front, {state}>"
 
-    # Reading -------------------------------------------------------------------------------------------------------
-
-    def _read(self, lines: Sequence[Line]) -> None:
-        records: dict[str, Mapping[str, Any]] = {}
-        reports: dict[int, Line] = {}
-        evaluations: dict[str, Evaluation] = {}
-        generations: list[Generation] = []
-        arrivals: dict[str, Spent] = {}
-        trained = examples = 0
-        self.ended = ""
-        for line in lines:
-            kind = line["type"]
-            if kind == "candidates":
-                records.update((record["id"], record) for record in line["candidates"])
-                reports[line["generation"]] = line
-            elif kind == "evaluation":
-                one = evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
-                trained += one.status is not Status.REJECTED
-                examples += one.examples
-                arrivals[one.id] = Spent(trained, examples, float(line["s"]))
-            elif kind == "generation":
-                generations.append(_generation(line, reports.get(line["generation"], {})))
-            elif kind == "resume":
-                budget = BudgetSettings.model_validate(line["budget"])
-                self.config = self.config.model_copy(update={"budget": budget})
-            # whatever comes after an end line belongs to a run that goes on
-            self.ended = str(line["reason"]) if kind == "end" else ""
-        self.candidates = Candidates(self.folder, {name: records[name] for name in sorted(records, key=_order)})
-        self.evaluations: Mapping[str, Evaluation] = {
-            name: evaluations[name] for name in self.candidates if name in evaluations
-        }
-        self.generations = tuple(generations)
-        self.proposals: Mapping[int, Mapping[str, Mapping[str, int]]] = {
-            number: report.get("operators", {}) for number, report in reports.items()
-        }
-        self.arrivals: Mapping[str, Spent] = arrivals
-        self.spent = Spent(trained, examples, float(lines[-1]["s"]))
-
     def _within_limits(self, values: Mapping[str, float]) -> bool:
         return all(values[name] <= limit for name, limit in self.config.limits.items() if name in values)
 
@@ -314,23 +255,6 @@ class Run:
         if name not in self.evaluations:
             raise LemonadeError(f"{name} has not been evaluated yet. Go on with: lemonade resume {self.folder}")
         return Member(self.candidates[name], self.evaluations[name], self.folder, self.facts)
-
-
-def _generation(line: Line, report: Mapping[str, Any]) -> Generation:
-    return Generation(
-        number=line["generation"],
-        total=report.get("total", {}),
-        operators=report.get("operators", {}),
-        front=tuple(line["front"]),
-        hypervolume=float(line["hypervolume"]),
-        spent=Spent(**known_fields(Spent, line["spent"])),
-    )
-
-
-def known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that this version knows; a graph is stored apart."""
-    names = {one.name for one in fields(kind)} - {"graph"}
-    return {name: value for name, value in record.items() if name in names}
 
 
 def _order(name: str) -> tuple[int, str]:

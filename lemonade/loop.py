@@ -204,6 +204,7 @@ class Loop:
                     inherit=self.assembly.config.search.inherit,
                     parent_graph=parent.graph if parent is not None else None,
                     parent_weights=str(self.store.weights_path(parent.id)) if parent is not None else None,
+                    parent_sha256=self.store.weights_sha256(parent.id) if parent is not None else None,
                     output=str(self.store.scratch(candidate.id)),
                 )
             )

@@ -106,6 +106,11 @@ class Member:
         )
 
     @property
+    def latency_spread(self) -> float:
+        """Milliseconds between the quartiles of its timings; 0 if it was not timed, or by an objective without them."""
+        return float(self.evaluation.payload.get(LATENCY, {}).get("spread_ms", 0.0))
+
+    @property
     def input(self) -> str:
         """What `module` takes and returns, in words."""
         channels, height, width = self.facts["input_shape"]
@@ -131,7 +136,7 @@ class Member:
                 "may have left it, or the file was moved."
             )
         try:
-            return load_weights(path)
+            return load_weights(path, sha256=self.evaluation.sha256)
         except GraphError as error:
             raise LemonadeError(f"{error}. Put the file back from a copy.") from None
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError
+from lemonade.history import Run
+from lemonade.subject import Subject
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from lemonade.subject import Subject
 
 BATCH = 256
 
@@ -32,7 +32,37 @@ class Prediction:
     problem: str = ""
 
 
-def predict(subject: Subject, images: Sequence[Path], top: int = 3, device: str = "auto") -> list[Prediction]:
+def predict(
+    run: str | Path | Run,
+    model: str,
+    images: str | Path | Sequence[str | Path],
+    top: int = 3,
+    device: str = "auto",
+    weights: str = "auto",
+) -> list[Prediction]:
+    """Say which classes image files show, by one network of a run; the run's data set is not needed.
+
+    Args:
+        run: A run or its folder.
+        model: An id, of which a unique beginning is enough, ``"best"`` or ``"knee"``.
+        images: A file or several, and folders in place of the images in them.
+        top: Classes of each image at most.
+        device: As for a search.
+        weights: As in `lemonade.export`.
+
+    Returns:
+        One entry an image, in the order given; an image that cannot be read has a problem in place of classes.
+
+    Raises:
+        LemonadeError: for an unknown network, device or kind of weights, a `top` below 1, or weights that are missing
+            or damaged.
+    """
+    run = run if isinstance(run, Run) else Run.load(run)
+    listed = [images] if isinstance(images, (str, Path)) else images
+    return predictions(Subject.of(run, run.member(model), weights), [Path(one) for one in listed], top, device)
+
+
+def predictions(subject: Subject, images: Sequence[Path], top: int = 3, device: str = "auto") -> list[Prediction]:
     """Prepare image files as the run's images were, and run them through a network.
 
     Args:
@@ -52,9 +82,10 @@ def predict(subject: Subject, images: Sequence[Path], top: int = 3, device: str 
     from lemonade.data.files import read_files
 
     listed = _listed(images)
-    pixels, failures = read_files([one.file for one in listed if not one.problem], subject.run.facts)
+    run, files = subject.run, [one.file for one in listed if not one.problem]
+    pixels, failures = read_files(files, run.facts, run.config.data.fit)
     shares = iter(probabilities(subject, pixels, device) if len(pixels) else ())
-    names = subject.run.facts["classes"]
+    names = run.facts["classes"]
     done, position = [], 0
     for one in listed:
         if not one.problem:

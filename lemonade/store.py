@@ -29,7 +29,7 @@ from lemonade.members import Member
 from lemonade.objectives import resolve
 from lemonade.plugins import load_plugins
 from lemonade.types import Candidate, Evaluation, Spent
-from morphisms import graph_to_json
+from morphisms import file_sha256, graph_to_json
 
 __all__ = ["RunStore", "environment"]
 
@@ -181,6 +181,10 @@ class RunStore:
         """Where the weights of an evaluated candidate are."""
         return self.folder / "weights" / f"{name}{_WEIGHTS}"
 
+    def weights_sha256(self, name: str) -> str | None:
+        """SHA-256 of the weights of an evaluated candidate; None if an earlier version did not write it down."""
+        return self._evaluations[name].sha256
+
     # What happens, in order ----------------------------------------------------------------------------------------
 
     def resume(self, budget: BudgetSettings) -> None:
@@ -208,7 +212,7 @@ class RunStore:
         """Keep what came back for a candidate: its weights under their name, then the line that names them.
 
         Returns:
-            The evaluation with the path of its weights relative to the run folder.
+            The evaluation with the path of its weights relative to the run folder, and their SHA-256.
 
         Raises:
             LemonadeError: if it cannot be written.
@@ -217,8 +221,9 @@ class RunStore:
             path = self.weights_path(evaluation.id)
             with writing(path):
                 Path(evaluation.weights).replace(path)
+                digest = file_sha256(path)
             self._unsynced.add(path)
-            evaluation = replace(evaluation, weights=f"weights/{path.name}")
+            evaluation = replace(evaluation, weights=f"weights/{path.name}", sha256=digest)
         self._journal.append("evaluation", evaluation.to_json())
         self._evaluations[evaluation.id] = evaluation
         self._recent.add(evaluation.id)

@@ -10,14 +10,15 @@ from lemonade.errors import LemonadeError, unknown
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count
-from lemonade.retraining import Retrained, Training, retrained
+from lemonade.retraining import Retrained, Training, rank, retrained
 from morphisms import Weights, build_module, load_weights
 
 if TYPE_CHECKING:
     from torch import nn
 
 WEIGHTS = ("auto", "search", "retrained")
-"""As the search left them, or as `retrain` did; ``"auto"`` takes retrained ones where there are any."""
+"""As the search left them, or as `retrain` did; ``"auto"`` takes retrained ones that are no worse on the validation
+images, by what members are ranked by."""
 
 
 def check_kind(weights: str) -> None:
@@ -38,11 +39,13 @@ class Subject:
         run: Where it comes from.
         member: The network.
         group: Its long trainings, if weights of theirs are taken.
+        reason: Why these weights, where there were others; empty if there was nothing to choose.
     """
 
     run: Run
     member: Member
     group: Retrained | None = None
+    reason: str = ""
 
     @classmethod
     def of(cls, run: Run, member: Member, weights: str = "auto") -> Subject:
@@ -52,7 +55,7 @@ class Subject:
             LemonadeError: for an unknown kind, a damaged record, or retrained weights that are not there.
         """
         check_kind(weights)
-        group = retrained(run.folder, member.id) if weights != "search" else None
+        group = retrained(run, member.id) if weights != "search" else None
         if group is None or group.chosen is None:
             if weights == "retrained":
                 raise LemonadeError(
@@ -60,7 +63,9 @@ class Subject:
                     f"lemonade retrain {run.folder} --models {member.id}"
                 )
             return cls(run, member)
-        return cls(run, member, group)
+        theirs, ours = (rank(values, run.smoothed) for values in (vars(group.chosen), member.values))
+        compared = f"{'smoothed ' * run.smoothed}validation error {theirs[0]:.4f} retrained, {ours[0]:.4f} searched"
+        return cls(run, member, group if theirs <= ours or weights == "retrained" else None, compared)
 
     @property
     def training(self) -> Training | None:
@@ -74,10 +79,10 @@ class Subject:
             LemonadeError: naming the file, if it is missing or damaged.
         """
         path = self.group.weights if self.group else None
-        if path is None:
+        if path is None or self.training is None:
             return self.member.weights()
         try:
-            weights = load_weights(path)
+            weights = load_weights(path, sha256=self.training.sha256)
             build_module(self.member.graph, weights)  # another network's are not taken for these
             return weights
         except (ValueError, OSError) as error:
@@ -111,12 +116,10 @@ class Subject:
 
     @property
     def words(self) -> str:
-        """Where the weights come from: ``"as the search left them"``."""
+        """Where the weights come from, and why: ``"as the search left them"``."""
         training = self.training
         if training is None:
-            return "as the search left them"
-        told = f"retrained on {count(training.examples)} images {training.origin}"
-        left, reached = self.member.values["error"], training.error
-        if reached is not None and reached > left:
-            told += f" (validation error {reached:.4f}; the search left it at {left:.4f})"
-        return told
+            told = "as the search left them"
+        else:
+            told = f"retrained on {count(training.examples)} images {training.origin}"
+        return f"{told} ({self.reason})" if self.reason else told

@@ -143,6 +143,7 @@ class Job:
         parent_weights: Path of the parent's weights, to be mapped and never written.
         output: Path the trained weights are written to; the store gives them their final name.
         kind: Always ``"child"`` today; ``"supernet"``, ``"score"`` and ``"reference"`` are reserved.
+        parent_sha256: Of the file of the parent's weights; None if it is not known.
     """
 
     candidate: Candidate
@@ -152,6 +153,7 @@ class Job:
     parent_weights: str | None
     output: str
     kind: str = "child"
+    parent_sha256: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with all graphs; `from_json` reads it."""
@@ -162,6 +164,7 @@ class Job:
             "inherit": self.inherit,
             "parent_graph": graph_to_json(self.parent_graph) if self.parent_graph is not None else None,
             "parent_weights": self.parent_weights,
+            "parent_sha256": self.parent_sha256,
             "output": self.output,
             "kind": self.kind,
         }
@@ -176,6 +179,7 @@ class Job:
             inherit=data["inherit"],
             parent_graph=graph_from_json(parent) if parent is not None else None,
             parent_weights=data["parent_weights"],
+            parent_sha256=data["parent_sha256"],
             output=data["output"],
             kind=data["kind"],
         )
@@ -213,6 +217,7 @@ class Evaluation:
         seconds: Wall time of the whole job on its worker.
         device: Where it ran.
         weights: Path of the trained weights; relative to the run folder once the store has them.
+        sha256: Of that file, once the store has it.
         curve: (examples seen, training loss) points; of what was stopped early, as far as it went.
         message: One line on what went wrong; empty if ok.
         payload: Whatever else the evaluator wants kept.
@@ -225,6 +230,7 @@ class Evaluation:
     seconds: float = 0.0
     device: str = "cpu"
     weights: str | None = None
+    sha256: str | None = None
     curve: tuple[tuple[int, float], ...] = ()
     message: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)

@@ -15,7 +15,15 @@ from morphisms.graph import INPUT, GraphError, NetworkGraph, Node
 from morphisms.hashing import graph_hash
 from morphisms.operators import OPERATORS, Operator, Rewrite, SiteError
 from morphisms.record import Exactness, Morphism, Site
-from morphisms.serialize import graph_from_json, graph_to_json, load_graph, load_weights, save_graph, save_weights
+from morphisms.serialize import (
+    file_sha256,
+    graph_from_json,
+    graph_to_json,
+    load_graph,
+    load_weights,
+    save_graph,
+    save_weights,
+)
 
 if TYPE_CHECKING:
     from morphisms.inheritance import Child, act, replay
@@ -56,6 +64,7 @@ __all__ = [
     "concat_skip",
     "deepen",
     "deviation",
+    "file_sha256",
     "flops",
     "graph_from_json",
     "graph_hash",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,8 +78,19 @@ def save_weights(weights: Weights, path: Path, metadata: dict[str, str] | None =
     partial.replace(path)
 
 
-def load_weights(path: Path, device: str = "cpu") -> Weights:
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_weights(path: Path, device: str = "cpu", sha256: str | None = None) -> Weights:
     """Read weights from a safetensors file, mapped into memory.
+
+    Args:
+        path: The file.
+        device: Where to.
+        sha256: What `file_sha256` has to give; None if that is not known.
 
     Raises:
         GraphError: naming the file, if it is missing or damaged.
@@ -89,6 +101,10 @@ def load_weights(path: Path, device: str = "cpu") -> Weights:
     from morphisms.weights import Weights
 
     try:
-        return Weights(load_file(path, device=device))
+        weights = Weights(load_file(path, device=device))
+        same = sha256 is None or file_sha256(path) == sha256
     except (OSError, SafetensorError) as error:
         raise GraphError(f"{path}: the weights cannot be read ({error})") from None
+    if not same:
+        raise GraphError(f"{path}: the weights are not those that were written (another SHA-256)")
+    return weights

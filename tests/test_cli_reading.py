@@ -150,11 +150,11 @@ class TestStatus:
         assert (found["state"], found["finished"]) == ("finished", True)
         assert found["spent"]["evaluations"] == len(run.evaluations)
         assert sum(found["evaluations"].values()) == len(run.evaluations)
-        assert found["front"] == {
-            "members": len(run.front.members),
-            "hypervolume": pytest.approx(run.front.hypervolume),
-            "knee": run.front.knee.id,
-        }
+        front = found["front"]
+        assert (front["members"], front["hypervolume"]) == (len(run.front), pytest.approx(run.front.hypervolume))
+        assert front["knee"]["id"] == run.front.knee.id
+        assert front["best"] == {"id": run.front.best().id, "values": dict(run.front.best().values)}
+        assert front["smallest"]["values"]["params"] == min(one.values["params"] for one in run.front)
 
     @pytest.mark.parametrize(
         ("end", "said"), [("interrupted", "stopped early; it can go on"), ("", "stopped by force; it can go on")]
@@ -164,6 +164,15 @@ class TestStatus:
         _, out, _ = lemonade("status", other)
         assert said in out
         assert f"lemonade resume {other}" in out
+
+
+@pytest.mark.parametrize("verb", ["front", "status", "report"])
+def test_a_folders_name_gives_a_terminal_no_orders(lemonade, tmp_path, verb):
+    folder = write_run(tmp_path / "run\x1b[31m\x9b", count=1)
+    for words in ([verb, folder], [verb, folder / "nowhere"]):
+        _, out, err = lemonade(*words)
+        assert r"run\x1b[31m\x9b" in out + err
+        assert not set(out + err) & set("\x1b\x9b")
 
 
 class TestOneNetwork:

@@ -14,7 +14,6 @@ from lemonade.comparing.comparison import Comparison
 from lemonade.comparing.course import Course
 from lemonade.comparing.grouping import grouped
 from lemonade.comparing.rows import error_rows, run_rows
-from lemonade.comparing.running import compare, planned
 from lemonade.comparing.statistics import attained, holm, larger, least_p, mann_whitney
 from lemonade.comparing.words import words
 from lemonade.comparing.writing import write_comparison
@@ -22,6 +21,7 @@ from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.store import RunStore
+from lemonade.trials import compare, planned
 
 VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 

@@ -103,7 +103,7 @@ def test_large_images_are_made_smaller_and_small_ones_kept(tmp_path: Path) -> No
     name = write(tmp_path, images=images, labels=LABELS)
     data = load_dataset(name, SETTINGS)
     assert data.input_shape == (1, 64, 64)
-    assert data.notes == ("images resized from 80x100 to 64x64",)
+    assert data.notes == ("images resized from 80x100 to 64x64, the centre cut out",)
     middle = data.train.images[0, 0]
     assert int(middle[32, 32]) == 200
     assert int(middle[32, 0]) == 0
@@ -143,6 +143,13 @@ BAD_ARRAYS = [
     (
         {"images": IMAGES, "labels": LABELS, "classes": np.array(["a"])},
         r"classes: expected 3 names, .* got shape \(1,\)",
+    ),
+    ({"images": IMAGES}, r"made\.npz: holds 'images' without 'labels'\. Store both, or neither\."),
+    ({"images": IMAGES, "labels": LABELS, "test_images": IMAGES}, r"holds 'test_images' without 'test_labels'"),
+    ({"images": IMAGES, "labels": LABELS, "y_val": LABELS}, r"holds 'y_val' without 'x_val'"),
+    (
+        {"images": IMAGES, "labels": LABELS, "classes": np.array(["a", "b", "a"])},
+        r"classes: 'a' is there more than once\. Every class needs its own name\.",
     ),
     (
         {"images": IMAGES, "labels": LABELS, "val_images": IMAGES[:2], "val_labels": LABELS[:2]},

@@ -50,7 +50,7 @@ def test_classes_are_split_and_their_order_is_that_of_names(tmp_path: Path) -> N
     every = [50 * label + number for label in range(3) for number in range(5)]
     assert sorted(levels(data.train) + levels(data.validation) + levels(test)) == every
     assert data.notes == (
-        "images brought to 8x8 (the median, at most 64; image_size sets another), grey, cut to their centre",
+        "images brought to 8x8 (the median, at most 64; image_size sets another), grey, the centre cut out",
     )
 
 
@@ -321,7 +321,7 @@ def test_a_damaged_or_unwritable_cache_does_not_matter(tmp_path: Path) -> None:
 def reopened(image: Image.Image, path: Path, **options: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
     image.save(path, **options)
     with Image.open(path) as opened:
-        return to_array(opened, 8)
+        return to_array(opened, 8, "crop")
 
 
 def test_modes_become_grey_or_rgb(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_image_files_with_a_split_by_us_from_real_files(root: Path) -> None:
     assert (len(data.train), len(data.validation), data.test_images) == (13, 3, 4)
     assert data.input_shape == (3, 64, 64)
     assert data.classes == ("Forest", "River")
-    assert data.notes == ("images brought to 64x64",)
+    assert data.notes == ("images brought to 64x64, the centre cut out",)
     assert ((data.train.images[:, 0, 0, 0] >= 100).long() == data.train.labels).all()
     assert seen == [20]
     test = load_test("eurosat", SETTINGS, root / "cache", lambda done, total: seen.append(total))

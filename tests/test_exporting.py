@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from run_folders import small_run
 
 import lemonade
 from lemonade.cli import main
+from lemonade.config import FIT_WORDS, DataSettings
 from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
 from lemonade.exporting import FORMATS, Model, load
@@ -122,8 +124,9 @@ class TestEveryFormat:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(type(FORMATS[name]), "write", fail)
-        with pytest.raises(LemonadeError, match="cannot be written .*No space left"):
-            lemonade.export(run, models="c0003", to=[name])
+        (done,) = lemonade.export(run, models="c0003", to=[name])
+        assert not done.files
+        assert re.search("cannot be written .*No space left", done.problem)
         left = {path.name for path in (run / "models/c0003").iterdir()}
         assert left <= {FORMATS[other].file for other in FORMATS[name].beside}
 
@@ -131,6 +134,7 @@ class TestEveryFormat:
         code = f"""
 import resource
 from lemonade.cli import main
+from lemonade.config import FIT_WORDS, DataSettings
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
 main(["export", {str(run)!r}, "--models", "c0003", "--to", {name!r}])
 """
@@ -168,7 +172,11 @@ class TestRetrainedWeights:
     def test_the_best_on_validation_images_goes_out_with_its_errors(self, trained):
         member = lemonade.Run.load(trained).member("c0003")
         done = lemonade.export(trained, models="c0003", to=["safetensors"])[0]
-        assert done.weights == "retrained on 5,000 images from fresh weights, seed 1"
+        left = member.values["error_smoothed"]
+        assert done.weights == (
+            "retrained on 5,000 images from fresh weights, seed 1 (smoothed validation error 0.0300 retrained, "
+            f"{left:.4f} searched)"
+        )
         images = torch.rand(2, 1, 8, 8)
         wanted = Model.of(member.graph, initial_weights(member.graph, 1), member.facts, "").module(images)
         assert torch.equal(load(done.folder / "model.safetensors")(images), wanted)
@@ -179,6 +187,23 @@ class TestRetrainedWeights:
         assert "opened once, after all training | 0.0375 |" in text
         assert "| from fresh weights | 0.0300 ± 0.0141 | 0.0475 ± 0.0141 | 2 |" in text
         assert "| from the search's weights | 0.0300 | 0.0500 | 1 |" in text
+
+    @pytest.mark.parametrize(("more", "kept"), [(0.0, "retrained on"), (1e-6, "as the search left them")])
+    def test_they_go_out_only_if_no_worse_than_the_searchs(self, trained, more, kept):
+        """By what members are ranked by, the smoothed error here; of equals, by the plain error."""
+        left = lemonade.Run.load(trained).member("c0003").values
+        folder = retrained_folder(trained, "c0003")
+        for path in folder.glob("*.json"):
+            training = Training(**json.loads(path.read_text()))
+            replace(training, error=left["error"] + more, error_smoothed=left["error_smoothed"]).save(folder)
+        done = lemonade.export(trained, models="c0003", to=["safetensors"])[0]
+        assert done.weights.startswith(kept)
+        assert f"(smoothed validation error {left['error_smoothed']:.4f} retrained, " in done.weights
+        text = (done.folder / "README.md").read_text()
+        assert f"The weights are {done.weights}." in text
+        assert ("on test images" in text) == (more == 0)
+        asked = lemonade.export(trained, models="c0003", to=["safetensors"], weights="retrained")[0]
+        assert asked.weights.startswith("retrained on")
 
     def test_the_searchs_weights_on_demand(self, trained):
         member = lemonade.Run.load(trained).member("c0003")
@@ -212,6 +237,18 @@ class TestExport:
         done = lemonade.export(run, models="knee", to=["python"])
         assert [file.file for file in done[0].files] == ["model.safetensors", "model.py"]
 
+    def test_a_single_changed_bit_of_weights_is_noticed_and_the_rest_goes_on(self, run, capsys):
+        path = run / "weights/c0000.safetensors"
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        done = lemonade.export(run, to=["safetensors"])
+        assert [bool(one.problem) for one in done] == [True, False, False]
+        assert "weights/c0000.safetensors: the weights are not those that were written" in done[0].problem
+        Image.new("L", (8, 8)).save(run / "photo.png")
+        for call in (lambda: lemonade.predict(run, "c0000", run), lambda: lemonade.retrain(run, models="c0000")):
+            with pytest.raises(LemonadeError, match=r"c0000\.safetensors: the weights are not those"):
+                call()
+
     def test_damaged_and_missing_weights_are_named_and_the_rest_goes_on(self, run, capsys):
         (run / "weights/c0000.safetensors").write_bytes(b"junk")
         (run / "weights/c0001.safetensors").unlink()
@@ -224,6 +261,33 @@ class TestExport:
         assert end.value.code == 1
         assert re.fullmatch(r"error: c0000: .*1 more could not be exported\.\n", said.err)
         assert "c0003  weights as the search left them\n       model.safetensors" in said.out
+
+    def test_a_disk_that_is_full_for_one_network_leaves_the_others_in_json(self, run, monkeypatch, capsys):
+        write = Safetensors.write
+
+        def sometimes(self, model, path):
+            if path.parent.name == "c0001":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(self, model, path)
+
+        monkeypatch.setattr(Safetensors, "write", sometimes)
+        (run / "models").mkdir()
+        (run / "models/c0003").write_text("a file where a folder should be")
+        with pytest.raises(SystemExit) as end:
+            main(["export", str(run), "--to", "safetensors", "--json"])
+        said = capsys.readouterr()
+        first, *failed = json.loads(said.out)["models"]
+        assert (end.value.code, first["id"], first["problem"]) == (1, "c0000", "")
+        assert [one["file"] for one in first["files"]] == ["model.safetensors"]
+        assert [(one["id"], one["files"]) for one in failed] == [("c0001", []), ("c0003", [])]
+        assert "No space left" in failed[0]["problem"] and "models/c0003: cannot be written" in failed[1]["problem"]
+        assert re.fullmatch(r"error: c0001: .* 1 more could not be exported\.\n", said.err)
+
+    def test_a_hubs_folder_that_cannot_be_written_leaves_the_export_whole(self, run, tmp_path):
+        (tmp_path / "file").touch()
+        (done,) = lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "file/hub")
+        assert [one.file for one in done.files] == ["model.onnx"]
+        assert re.search(r"hub: cannot be written \(.*\)\. .*models/c0003 is whole", done.problem)
 
     def test_a_hubs_folder(self, run, tmp_path):
         lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "hub")
@@ -238,19 +302,29 @@ class TestExport:
             lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "hub")
         assert not (run / "models").exists()
 
-    def test_the_cards_lines_prepare_an_image_file_as_the_runs_were(self, run, monkeypatch):
+    @pytest.mark.parametrize("decoded", [True, False])
+    @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+    def test_the_cards_lines_prepare_an_image_file_as_the_runs_were(self, tmp_path, monkeypatch, fit, decoded):
+        monkeypatch.setitem(run_folders.FACTS, "decoded", decoded)
+        run = tmp_path / "run"
+        small_run(run, run_folders.CONFIG.model_copy(update={"data": DataSettings(fit=fit)}))
         folder = lemonade.export(run, models="c0003", to=["onnx"])[0].folder
         monkeypatch.chdir(folder)
         pixels = np.random.default_rng(0).integers(0, 255, (37, 23, 4), dtype=np.uint8)
+        if not decoded:  # images that came as arrays are cut at whole pixels, which noise would show
+            rows, columns = np.mgrid[:37, :23]
+            pixels = np.stack([2 * rows, 4 * columns, rows + columns, 255 - rows], axis=2).astype(np.uint8)
         Image.fromarray(pixels).save("photo.jpg", format="png")
-        blocks = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+        text = Path("README.md").read_text()
+        assert f"brought to size, {FIT_WORDS[fit]}, as the training images were" in text
+        blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
         assert len(blocks) == 2
         space = {}
         exec(blocks[1], space)
         loaded = lemonade.Run.load(run)
-        wanted, failures = read_files([folder / "photo.jpg"], loaded.facts)
+        wanted, failures = read_files([folder / "photo.jpg"], loaded.facts, fit)
         assert not failures
-        assert torch.allclose(space["images"] * 255, wanted.float(), atol=1.01)  # Pillow's filters differ by rounding
+        assert torch.allclose(space["images"] * 255, wanted.float(), atol=1.01 if decoded else 3)  # filters differ
         session = onnxruntime.InferenceSession("model.onnx")
         assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list(loaded.facts["classes"])
 

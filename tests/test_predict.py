@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,13 +10,15 @@ import torch
 from PIL import Image
 from run_folders import generation
 
+from lemonade import predict
 from lemonade.assembly import DataFacts
 from lemonade.cli import main
 from lemonade.config import Config, make_config
-from lemonade.data import load_dataset
+from lemonade.data import Split, load_dataset
 from lemonade.data.files import read_files
+from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.predicting import predict, probabilities
+from lemonade.predicting import predictions, probabilities
 from lemonade.spaces.network import chain
 from lemonade.store import RunStore
 from lemonade.subject import Subject
@@ -67,7 +70,7 @@ def test_images_saved_as_files_are_predicted_as_the_data_sets_own(tmp_path, kind
     save(images, tmp_path / "saved")
     with torch.inference_mode():
         wanted = torch.softmax(run.front[0].module()(images.float() / 255), dim=1)
-    done = predict(Subject.of(run, run.front[0]), [tmp_path / "saved"], top=len(dataset.classes))
+    done = predictions(Subject.of(run, run.front[0]), [tmp_path / "saved"], top=len(dataset.classes))
     assert [one.file.name for one in done] == [f"{number:04d}.png" for number in range(len(images))]
     found = torch.tensor([[dict(one.classes)[name] for name in dataset.classes] for one in done])
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
@@ -75,21 +78,53 @@ def test_images_saved_as_files_are_predicted_as_the_data_sets_own(tmp_path, kind
     assert all(list(one.classes) == sorted(one.classes, key=lambda pair: -pair[1]) for one in done)
 
 
-def test_files_of_a_folder_are_prepared_as_its_search_did(tmp_path):
+def test_few_validation_images_are_warned_of_and_the_run_goes_on(tmp_path):
+    run, dataset = run_on(tmp_path / "run", *made(tmp_path, "grey"))
+    assert run.facts["notes"][-1] == (
+        "warning: errors are coarse on 4 validation images: one of 0.1 lies between 0.01 and 0.58 (95 %)"
+    )
+    assert run.front.members
+    few = dataset.validation
+    many = replace(dataset, validation=Split(few.images.repeat(13, 1, 1, 1), few.labels.repeat(13)))
+    assert not any("coarse" in note for note in DataFacts.of(many).notes)
+
+
+def test_from_python_nothing_is_printed(tmp_path, capfd):
+    run, dataset = run_on(tmp_path / "run", *made(tmp_path, "grey"))
+    save(dataset.validation.images[:2], tmp_path / "saved")
+    for images in (tmp_path / "saved", [str(tmp_path / "saved/0000.png"), tmp_path / "saved/0001.png"]):
+        done = predict(str(run.folder), "best", images, top=1)
+        assert [(one.file.name, len(one.classes)) for one in done] == [("0000.png", 1), ("0001.png", 1)]
+    assert predict(run, "c0000", str(tmp_path / "saved/0001.png"), weights="search", top=1) == done[1:]
+    with pytest.raises(LemonadeError, match="has no network 'c9'"):
+        predict(run, "c9", [])
+    assert capfd.readouterr() == ("", "")
+
+
+FITS = pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+
+
+@FITS
+def test_files_of_a_folder_are_prepared_as_its_search_did(tmp_path, fit):
     name, settings = made(tmp_path, "folder")
-    run, dataset = run_on(tmp_path / "run", name, settings)
-    pixels, failures = read_files(sorted((tmp_path / "photos").rglob("*.*")), run.facts)
+    run, dataset = run_on(tmp_path / "run", name, {**settings, "data.fit": fit})
+    pixels, failures = read_files(sorted((tmp_path / "photos").rglob("*.*")), run.facts, run.config.data.fit)
     assert failures == {}
     known = {image.numpy().tobytes() for image in pixels}
     assert {image.numpy().tobytes() for image in dataset.validation.images} <= known
     assert {image.numpy().tobytes() for image in dataset.train.images} <= known
+    done = predictions(Subject.of(run, run.front[0]), [tmp_path / "photos"], top=3)
+    wanted = torch.softmax(run.front[0].module()(pixels.float() / 255), dim=1)
+    found = torch.tensor([[dict(one.classes)[kind] for kind in dataset.classes] for one in done])
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
 
 
-def test_files_of_arrays_are_brought_to_size_as_arrays_are(tmp_path):
+@FITS
+def test_files_of_arrays_are_brought_to_size_as_arrays_are(tmp_path, fit):
     name, settings = made(tmp_path, "large")
-    run, dataset = run_on(tmp_path / "run", name, settings)
+    run, dataset = run_on(tmp_path / "run", name, {**settings, "data.fit": fit})
     save(torch.from_numpy(np.load(name)["images"])[:, None], tmp_path / "saved")
-    pixels, _ = read_files(sorted((tmp_path / "saved").iterdir()), run.facts)
+    pixels, _ = read_files(sorted((tmp_path / "saved").iterdir()), run.facts, run.config.data.fit)
     known = {image.numpy().tobytes() for image in pixels}
     assert {image.numpy().tobytes() for image in dataset.train.images} <= known
 
@@ -100,7 +135,7 @@ def test_colours_become_what_the_network_knows(tmp_path, decoded, channels):
     facts = {"name": "x", "decoded": decoded, "input_shape": [channels, 8, 8]}
     Image.fromarray(np.full((9, 13), 77, dtype=np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 9, 4), (255, 0, 0, 255), dtype=np.uint8)).save(tmp_path / "red.png")
-    (grey, red), _ = read_files([tmp_path / "grey.png", tmp_path / "red.png"], facts)
+    (grey, red), _ = read_files([tmp_path / "grey.png", tmp_path / "red.png"], facts, "crop")
     assert grey.shape == red.shape == (channels, 8, 8)
     assert set(grey.unique().tolist()) == {77}
     assert red[:, 0, 0].tolist() == ([76] if channels == 1 else [255, 0, 0])
@@ -150,6 +185,22 @@ def test_what_cannot_be_read_is_named_and_the_rest_predicted(lemonade):
         "error: empty: holds no images.",
     ]
     assert lemonade("best", "broken.png")[0] == 1
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b31m\r\n\x7f.png"
+ESCAPED = r"\x1b]0;owned\x07\x9b31m\x0d\x0a\x7f.png"
+
+
+def test_a_files_name_gives_a_terminal_no_orders(lemonade, tmp_path):
+    (tmp_path / HOSTILE).write_bytes((tmp_path / "mine/b.png").read_bytes())
+    (tmp_path / f"broken{HOSTILE}").touch()
+    code, out, err = lemonade("best", HOSTILE, "mine/b.png", f"broken{HOSTILE}")
+    assert code == 1
+    assert [line.split()[0] for line in out.splitlines()[2:4]] == [ESCAPED, "mine/b.png"]
+    assert err == f"error: broken{ESCAPED}: empty or not an image.\n"
+    code, out, _ = lemonade("best", HOSTILE, "--json")
+    assert json.loads(out)["images"][0]["file"] == HOSTILE
+    assert not set(out) & set("\x1b\x9b\x7f")
 
 
 def test_json_has_all_images_in_order(lemonade):

@@ -1,10 +1,12 @@
 """The report in a real browser: points, keys, axes, limits, both widths, dark and light, and a run that goes on."""
 
+import io
 import json
 import shutil
 from threading import Thread
 
 import pytest
+from PIL import Image
 from synthetic import config_of, write_run
 
 import lemonade
@@ -255,6 +257,34 @@ class TestLooks:
         assert len(columns) == (1 if width == 400 else 2)
         below = page.evaluate("document.getElementById('front-plot').getBoundingClientRect().bottom")
         assert width == 400 or below < 900
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_a_table_that_is_cut_shows_on_which_side(self, visit, folder, scheme):
+        page = visit((folder / "report.html").as_uri(), 400, scheme)
+        page.add_style_tag(content=".scroll * { color: transparent !important; border-color: transparent !important }")
+        table = page.locator("[data-part=front] .scroll")
+
+        def edges():
+            """How far the pixels at either edge are from the card's colour, below the table's head."""
+            picture = Image.open(io.BytesIO(table.screenshot())).convert("RGB")
+            at = [picture.getpixel((x, picture.height * 3 // 4)) for x in (1, picture.width // 2, picture.width - 2)]
+            return [max(abs(one - two) for one, two in zip(side, at[1], strict=True)) for side in (at[0], at[2])]
+
+        left, right = edges()
+        assert right > 40 and left < 8
+        table.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(300)
+        assert table.evaluate("one => one.scrollLeft") > 0
+        table.evaluate("one => one.scrollTo({left: one.scrollWidth, behavior: 'instant'})")
+        assert edges()[1] < 8
+        wide = visit((folder / "report.html").as_uri(), 1400, scheme).locator("[data-part=front] .scroll")
+        assert wide.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+    def test_what_scrolls_is_reached_by_keys_and_has_a_name(self, page):
+        found = page.evaluate("[...document.querySelectorAll('.scroll')].map(o => [o.tabIndex, o.role, o.ariaLabel])")
+        assert len(found) >= 3
+        assert all(index == 0 and role == "region" and label for index, role, label in found)
 
     def test_what_can_be_pressed_has_a_name(self, page):
         named = "one => one.textContent.trim() || one.ariaLabel || one.title || one.dataset.title || one.labels?.length"

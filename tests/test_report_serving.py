@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import shutil
 import signal
@@ -14,6 +15,7 @@ import pytest
 from synthetic import write_run
 
 from lemonade.cli import main
+from lemonade.journal import lock_folder
 from lemonade.reporting.webpage.serving import make_server
 
 
@@ -57,6 +59,18 @@ def test_page_and_news_have_the_state_as_tag(served):
     assert (status, later == tag) == (200, False)
     assert json.loads(text)["data"]["ended"] == "done"
     assert "finished" in json.loads(text)["parts"]["standing"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no flock")
+def test_a_process_that_dies_is_news(served):
+    server, folder = served
+    lock = lock_folder(folder)
+    _, tag, text = get(server.server_port, "/news")
+    assert "· running" in json.loads(text)["parts"]["standing"]
+    os.close(lock)
+    status, _, text = get(server.server_port, "/news", **{"If-None-Match": tag})
+    assert status == 200
+    assert "· stopped by force; it can go on" in json.loads(text)["parts"]["standing"]
 
 
 @pytest.mark.parametrize("path", ["/x", "/news/", "/../journal.jsonl", "/?a", "/journal.jsonl"])

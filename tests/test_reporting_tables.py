@@ -2,12 +2,14 @@ import io
 
 import pytest
 from rich.cells import cell_len
+from run_folders import FACTS, Report, candidate, evaluation
 from synthetic import config_of, write_run
 
 from lemonade.history import Run
 from lemonade.reporting import network, picture, reading, tables
 from lemonade.reporting.layout import Column, fitted
 from lemonade.reporting.screen import console
+from lemonade.store import RunStore
 from morphisms import NetworkGraph, Node
 
 
@@ -76,6 +78,27 @@ def test_nothing_is_said_of_smoothing_or_flops_where_there_are_none(tmp_path):
     notes = " ".join(tables.front_notes(run, run.front.members, None))
     assert "smoothed" not in notes
     assert "multiply-add" not in notes
+
+
+@pytest.mark.parametrize(
+    ("latencies", "spread", "said"),
+    [
+        ((1.0, 1.04, 1.5), 0.05, "1 of 3 members differs from the next faster one by less than their timings scatter"),
+        ((1.0, 1.04, 1.5), 0.6, "2 of 3 members differ from the next faster one by less than their timings scatter"),
+        ((1.0, 1.04, 1.5), 0.03, ""),
+    ],
+)
+def test_latencies_that_timing_cannot_tell_apart_are_owned_to(tmp_path, latencies, spread, said):
+    config = config_of(objectives=("error", "params", "latency_ms"))
+    made = [candidate(number, channels) for number, channels in enumerate((4, 6, 8))]
+    with RunStore.create(tmp_path / "run", config, FACTS) as store:
+        store.append_batch(made, Report(0))
+        for one, latency, error in zip(made, latencies, (0.4, 0.3, 0.2), strict=True):
+            values = {"error": error, "error_smoothed": error, "latency_ms": latency}
+            store.record(evaluation(one, values=values, payload={"latency": {"spread_ms": spread}}))
+    run = Run.load(tmp_path / "run")
+    notes = [note for note in tables.front_notes(run, run.front.members, None) if note.startswith("latency_ms: ")]
+    assert [said in note for note in notes] == [True] * bool(said)
 
 
 def test_a_network_is_a_table_of_its_nodes():

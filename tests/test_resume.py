@@ -12,6 +12,7 @@ from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.run import resume_search, run_search
 from lemonade.types import RUN_FAULT, Status
+from morphisms import initial_weights, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -149,14 +150,22 @@ class TestFullDisk:
 
 
 class TestDamage:
-    def test_lost_weights_of_a_parent_end_the_run_and_spend_nothing(self, tmp_path):
+    @pytest.mark.parametrize(
+        ("damage", "said"),
+        [
+            (lambda path, graph: path.write_bytes(b"junk"), "the weights cannot be read"),
+            (lambda path, graph: save_weights(initial_weights(graph, 1), path), "the weights are not those that were"),
+        ],
+    )
+    def test_damaged_weights_of_a_parent_end_the_run_and_spend_nothing(self, tmp_path, damage, said):
         from lemonade.evaluate.inline import InlineEvaluator
 
         start(tmp_path / "r")
         before = Run.load(tmp_path / "r").spent.evaluations
         for path in (tmp_path / "r" / "weights").iterdir():
-            path.write_bytes(b"junk")
-        with pytest.raises(LemonadeError, match="the weights cannot be read .*The run is intact.*lemonade resume"):
+            damage(path, Run.load(tmp_path / "r").candidates[path.stem].graph)
+        message = rf"weights/c\d+\.safetensors: {said} .*The run is intact.*lemonade resume"
+        with pytest.raises(LemonadeError, match=message):
             resume_search(tmp_path / "r", BudgetSettings(evaluations=40), evaluator=InlineEvaluator(digits_bench()))
         assert Run.load(tmp_path / "r").spent.evaluations == before
 

@@ -65,12 +65,27 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_is(run, found):
     assert len(steps) == 1
 
 
+def test_one_start_is_enough_where_it_is_asked_for(run, found, capfd):
+    name, length = run.front.best().id, {"seeds": 1, "epochs": 0.25}
+    done = lemonade.retrain(run, models="best", start="scratch", **length)
+    assert [(one.start, one.test is None) for one in done[name].trainings] == [("scratch", False)]
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(SystemExit):
+        main(["retrain", str(run.folder), "--models", "best", "--seeds", "1", "--epochs", ".25", "--start", "scratch"])
+    said = capfd.readouterr().out
+    assert "scratch: val." in said and "inherited: val." not in said
+    done = lemonade.retrain(run, models="best", start="inherited", **length)
+    assert [one.start for one in done[name].trainings] == ["inherited", "scratch"]  # what was done before is told too
+    with pytest.raises(LemonadeError, match=r"unknown start 'scrath'. Did you mean 'scratch'\? Known: both, inherited"):
+        lemonade.retrain(run, start="scrath")
+
+
 def test_fewer_epochs_than_an_earlier_call_are_told_and_tested_too(run, found):
     shorter = retrain(run, models="best", seeds=1, epochs=0.5)[run.front.best().id]
     assert [(one.examples, one.start, one.test is None) for one in shorter.trainings] == [
         (575, "inherited", False), (575, "scratch", False),
     ]  # fmt: skip
-    longest = retrained(run.folder, run.front.best().id)  # whoever asks for no length gets the longest
+    longest = retrained(run, run.front.best().id)  # whoever asks for no length gets the longest
     assert [one.name for one in longest.trainings] == [one.name for one in found.trainings]
 
 
@@ -79,7 +94,7 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
     text = record.read_text()
     record.write_text("{")
     with pytest.raises(LemonadeError, match=r"1150-scratch-1.json: cannot be read .*that training is done again"):
-        retrained(run.folder, run.front.best().id)
+        retrained(run, run.front.best().id)
     record.write_text(text)
     for more in ('"test": 1.5', '"error": "x"', '"start": "zz"'):
         record.write_text(text.rstrip("}\n") + f", {more}}}")  # the last of two equal names counts
@@ -90,6 +105,9 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
     kept = weights.read_bytes()
     weights.write_bytes(b"junk")
     with pytest.raises(LemonadeError, match=r"1150-scratch-1.safetensors: .*Delete .*json, and that training is done"):
+        retrain(run, models="best", seeds=2, epochs=1)
+    weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    with pytest.raises(LemonadeError, match=r"1150-scratch-1.safetensors: .*not those that were written .*Delete"):
         retrain(run, models="best", seeds=2, epochs=1)
     weights.write_bytes(kept)
     record.write_text(text)

@@ -13,10 +13,11 @@ from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.journal import Tail, is_held, lock_folder
+from lemonade.ledger import State
 from lemonade.reporting import screen
 from lemonade.run import run_search
 from lemonade.store import RunStore
-from lemonade.watching import State, Watcher
+from lemonade.watching import Watcher
 
 FIRST = [candidate(0, 4), candidate(1, 6)]
 SECOND = [candidate(2, 6, parent=0, generation=1), candidate(3, 8, parent=1, generation=1)]
@@ -56,8 +57,9 @@ def test_each_read_tells_what_is_new(store):
     assert watcher.read() == []
     assert (watcher.state, watcher.going) == (State.RUNNING, True)
     generation(store, SECOND, ["c0000", "c0001", "c0003"])
-    assert told(watcher.read()) == [("evaluated", 3, 2), ("evaluated", 4, 2), ("generation", 4, 3)]
-    assert watcher.last.proposed == 18
+    events = watcher.read()
+    assert told(events) == [("evaluated", 3, 2), ("evaluated", 4, 2), ("generation", 4, 3)]
+    assert events[-1].proposed == 18
     store.end("interrupted")
     assert told(watcher.read()) == [("end", 4, 3)]
     assert (watcher.state, watcher.going) == (State.INTERRUPTED, False)
@@ -204,18 +206,39 @@ def test_ctrl_c_ends_the_watching_alone(watch, store):
     assert watch("--json", steps=[interrupt])[0] == 0
 
 
-def test_json_is_one_document_a_change(watch, store):
+def test_json_is_one_document_a_change(watch, store, capsys):
     code, out, err, _ = watch("--json", steps=[lambda: None, more(store), lambda: store.end("done")])
     documents = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert [(one["state"], one["trained"], one["front"]["members"]) for one in documents] == [
-        ("running", 2, 2),
-        ("running", 4, 3),
-        ("finished", 4, 3),
+    assert [(one["state"], one["evaluations"], one["front"]["members"]) for one in documents] == [
+        ("running", {"ok": 2}, 2),
+        ("running", {"ok": 4}, 3),
+        ("finished", {"ok": 4}, 3),
     ]
     assert documents[-1]["finished"] is True
-    assert documents[-1]["best"]["values"]["params"] == 108
+    assert documents[-1]["front"]["best"]["values"]["params"] == 108
     assert documents[0]["spent"]["evaluations"] == 2
+    with pytest.raises(SystemExit):
+        main(["status", "run", "--json"])
+    assert json.loads(capsys.readouterr().out) == documents[-1]
+
+
+def test_a_run_never_changes_while_its_journal_is_followed(store):
+    watcher = Watcher(store.folder)
+    watcher.read()
+    before = watcher.run
+    more(store)()
+    watcher.read()
+    assert (len(before.candidates), len(before.evaluations), len(before.generations)) == (2, 2, 1)
+    assert len(watcher.run.candidates) == 4
+
+
+def test_what_the_ledger_reads_and_the_panel_cannot_use_is_one_line(store):
+    with (store.folder / "journal.jsonl").open("a") as file:
+        file.write('{"v":1,"t":1.0,"s":1.0,"type":"generation","generation":0,"front":["c9999"],"hypervolume":0.1,')
+        file.write('"spent":{"evaluations":2,"examples":200,"seconds":1.0}}\n')
+    with pytest.raises(LemonadeError, match=r"journal.jsonl: damaged, a line lacks something \(KeyError\('c9999'\)\)"):
+        Watcher(store.folder).read()
 
 
 def test_on_a_terminal_it_is_the_searchs_panel(watch, store, monkeypatch):

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from lemonade import __version__
+from lemonade.__main__ import INTERRUPTED
 from lemonade.cli import (
     bench,
     compare,
@@ -30,7 +31,7 @@ from lemonade.cli import (
     show,
     status,
 )
-from lemonade.cli.common import flowing
+from lemonade.cli.common import flowing, print_error
 from lemonade.errors import LemonadeError
 from lemonade.reporting.screen import allow_any_encoding
 
@@ -89,15 +90,21 @@ def common(version: Version = False) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of the `lemonade` command; ends the process with one of the exit codes 0, 1, 2, 3 or 130."""
+    """Carry out a command line; ends the process with one of the exit codes 0, 1, 2 or 3.
+
+    Raises:
+        KeyboardInterrupt: if a person interrupts a command that has nothing to save.
+    """
     allow_any_encoding()
     verbose = bool(os.environ.get("LEMONADE_DEBUG")) or "--verbose" in (arguments or sys.argv)
     try:
         app(args=arguments, prog_name="lemonade")
     except LemonadeError as error:
         _fail(str(error), verbose)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # what typer makes of an interrupt
+            raise KeyboardInterrupt from None
+        raise
     except BrokenPipeError:
         _silence()
     except OSError as error:
@@ -114,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(message: str, verbose: bool) -> None:
     if verbose:
         traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+    print_error(message)
     sys.exit(1)
 
 

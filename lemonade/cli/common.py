@@ -12,9 +12,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from lemonade.reporting import screen
 from lemonade.reporting.commands import command, short_path
 
-__all__ = ["command", "print_json", "print_next", "short_path"]
+__all__ = ["command", "flowing", "print_error", "print_json", "print_next", "short_path"]
+
+
+_CONTROL = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # JSON takes them as they are, a terminal as orders
 
 
 def print_json(document: Any, indent: int | None = 2) -> None:
@@ -27,7 +31,12 @@ def print_json(document: Any, indent: int | None = 2) -> None:
     plain = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     if not plain or any("\ud800" <= letter <= "\udfff" for letter in text):
         text = json.dumps(document, indent=indent, allow_nan=False)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text.translate(_CONTROL) + "\n")
+
+
+def print_error(message: str) -> None:
+    """Write what is wrong, on one line, to standard error."""
+    print(f"error: {screen.printable(message)}", file=sys.stderr)
 
 
 def print_next(console: Console, steps: Iterable[tuple[Sequence[str | Path], str]]) -> None:

@@ -19,7 +19,7 @@ from lemonade.reporting.layout import Column, fitted
 
 if TYPE_CHECKING:
     from lemonade.comparing.comparison import Comparison
-    from lemonade.comparing.running import Planned
+    from lemonade.trials import Planned
 
 Runs = Annotated[
     list[Path] | None, typer.Argument(metavar="RUN ..", help="Run folders to compare.", show_default=False)
@@ -130,8 +130,8 @@ def compare(
 
 def _made(console: Console, methods: str, seeds: int, folder: Path, settings: dict[str, Any]) -> tuple[list[Run], bool]:
     """The runs of the methods, and whether all are there."""
-    from lemonade.comparing.running import carry_out, planned
     from lemonade.loop import Stop
+    from lemonade.trials import carry_out, planned
 
     plan, stop = planned(methods, seeds, folder, settings), Stop()
     budget = running.budget_text(plan[0].config.budget)

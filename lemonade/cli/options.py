@@ -45,7 +45,8 @@ WeightsKind = Annotated[
     typer.Option(
         "--weights",
         metavar="KIND",
-        help="search: as the search left them; retrained: the best of `lemonade retrain`; auto: retrained, if any.",
+        help="search: as the search left them; retrained: the best of `lemonade retrain`; auto: those if they are no "
+        "worse on the validation images.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar=" ", help="Print one JSON document instead of text.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options
+from lemonade.config import FIT_WORDS
 from lemonade.reporting import screen
 from lemonade.reporting.layout import Column, fitted
 
@@ -41,13 +41,13 @@ def predict(
 ) -> None:
     """Say which classes images show, with probabilities, by one network of the run; its data set is not needed.
 
-    Images are prepared as the run's were: turned into grey if those were, brought to size and cut to their centre.
+    Images are prepared as the run's were: turned into grey if those were, and brought to size as those were.
     Nothing else is changed: a network for scikit-learn's digits, which are light on dark, has never seen ink on paper.
 
     Images that cannot be read are named; the others are predicted all the same, and the exit code is 1.
     """
     from lemonade.history import Run
-    from lemonade.predicting import predict as predict_images
+    from lemonade.predicting import predictions
     from lemonade.subject import Subject
 
     loaded = Run.load(run)
@@ -56,7 +56,7 @@ def predict(
     if not as_json:  # torch takes seconds to load
         console.print(Text(f"{subject.member.id} of {shown}, {subject.words}: {_worth(subject)}"))
         console.file.flush()
-    done = predict_images(subject, images, top, device)
+    done = predictions(subject, images, top, device)
     whole = [one for one in done if not one.problem]
     if as_json:
         common.print_json(_document(subject, done))
@@ -72,7 +72,7 @@ def predict(
         )
     for one in done:
         if one.problem:
-            print(f"error: {one.file}: {one.problem}.", file=sys.stderr)
+            common.print_error(f"{one.file}: {one.problem}.")
     if len(whole) < len(done):
         raise typer.Exit(1)
 
@@ -104,16 +104,17 @@ def _several(predictions: Sequence[Prediction], width: int) -> Table:
     for one in predictions:
         (name, share), *others = one.classes
         then = ", ".join(f"{other} {value:.3f}" for other, value in others)
-        rows.append([str(common.short_path(one.file)), name, f"{share:.3f}", then][: len(columns)])
+        rows.append([screen.printable(str(common.short_path(one.file))), name, f"{share:.3f}", then][: len(columns)])
     return fitted(columns, rows, width)
 
 
 def _preparation(subject: Subject) -> str:
     channels, height, width = subject.run.facts["input_shape"]
     classes = len(subject.run.facts["classes"])
+    fitted_how = FIT_WORDS[subject.run.config.data.fit]
     return (
-        f"Prepared as the run's images were: {'grey' if channels == 1 else 'RGB'}, brought to {height}x{width}, the "
-        f"centre cut out. The network knows these {numbers.count(classes)} classes alone, and always names one."
+        f"Prepared as the run's images were: {'grey' if channels == 1 else 'RGB'}, brought to {height}x{width}, "
+        f"{fitted_how}. The network knows these {numbers.count(classes)} classes alone, and always names one."
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from lemonade.cli import common, options
@@ -62,7 +62,7 @@ def _train(run: Run, wanted: str) -> None:
     """Train what is not there yet, telling each on standard error."""
     from lemonade.references.training import train_references
 
-    console = Console(stderr=True)
+    console = screen.console(sys.stderr)
 
     def tell(one: Reference) -> None:
         error = f"error {one.error:.4f}, {count(one.params)} params"

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +27,10 @@ Epochs = Annotated[
         "--epochs", metavar="N", help="Passes over the training images \\[default: 60, and 50,000 images at least]."
     ),
 ]
+Start = Annotated[
+    str,
+    typer.Option("--start", metavar="KIND", help="inherited: the search's weights; scratch: fresh ones; both."),
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Trainings side by side \\[default: as the run did].")
 ]
@@ -41,6 +44,7 @@ def retrain(
     models: options.Models = "front",
     seeds: Seeds = 3,
     epochs: Epochs = None,
+    start: Start = "both",
     device: Device = None,
     workers: Workers = None,
     as_json: options.AsJson = False,
@@ -52,7 +56,7 @@ def retrain(
     from lemonade.history import Run
     from lemonade.retraining.training import retrain as retrain_run
 
-    console = Console(stderr=True) if as_json else screen.console()
+    console = screen.console(sys.stderr if as_json else None)
     shown = common.short_path(run)
 
     def announce(plan: Plan) -> None:
@@ -64,7 +68,7 @@ def retrain(
     loaded = Run.load(run)
     try:
         with terminated_as_interrupted():
-            found = retrain_run(loaded, models, seeds, epochs, device, workers, announce, tell)
+            found = retrain_run(loaded, models, seeds, epochs, start, device, workers, announce, tell)
     except KeyboardInterrupt:
         print("Stopped; what was trained is kept. Go on with the same command.", file=sys.stderr)
         raise typer.Exit(STOPPED_EARLY) from None
@@ -86,9 +90,10 @@ def _certainty(run: Run, found: dict[str, Retrained]) -> list[str]:
     name, group = next(iter(found.items()))
     if group.chosen is None or group.chosen.test is None:
         return []
+    reading = f"{'smoothed ' * group.smoothed}validation error"
     low, high = numbers.wilson(group.chosen.test, run.facts["test"])
     told = f"{group.chosen.test:.4f} on so many images lies between {low:.4f} and {high:.4f} (95 %)"
-    return [f"{name}, best by smoothed validation error {group.chosen.origin}: test error {told}."]
+    return [f"{name}, best by {reading} {group.chosen.origin}: test error {told}."]
 
 
 def _announcement(plan: Plan) -> str:
@@ -110,12 +115,13 @@ def _table(run: Run, found: dict[str, Retrained]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("id", "params", "searched: val."):
         table.add_column(title, justify="left" if title == "id" else "right")
-    for start in START_KINDS:
+    starts = [start for start in START_KINDS if any(start in one.to_json() for one in found.values())]
+    for start in starts:
         table.add_column(f"{start}: val.", justify="right")
         table.add_column("test", justify="right")
     for name, one in found.items():
         member, told = run.member(name), one.to_json()
         cells = [name, numbers.count(member.values["params"]), f"{member.values['error']:.4f}"]
-        cells += [spread_text(told.get(start, {}).get(of)) for start in START_KINDS for of in ("error", "test")]
+        cells += [spread_text(told.get(start, {}).get(of)) for start in starts for of in ("error", "test")]
         table.add_row(*cells)
     return table

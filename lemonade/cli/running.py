@@ -20,8 +20,8 @@ from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.reporting import screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener
-from lemonade.reporting.scalars import FOLDER as SCALARS
 from lemonade.run import resume_search, run_search
+from lemonade.scalars import FOLDER as SCALARS
 from lemonade.types import Progress
 
 STOPPED_EARLY = 3

@@ -15,13 +15,12 @@ from lemonade import numbers
 from lemonade.cli import common, options, watching
 from lemonade.cli.running import budget_text
 from lemonade.errors import LemonadeError
-from lemonade.journal import is_held
-from lemonade.reporting import screen, tables
+from lemonade.ledger import State
+from lemonade.reporting import reading, screen, tables
 from lemonade.types import Status
-from lemonade.watching import State
 
 if TYPE_CHECKING:
-    from lemonade.history import Run
+    from lemonade.history import Member, Run
 
 
 WatchIt = Annotated[bool, typer.Option("--watch", metavar=" ", help="Follow a running search until it ends.")]
@@ -31,13 +30,6 @@ Every = Annotated[
         "--every", metavar="TIME", help=f"How often --watch looks \\[default: {watching.EVERY}].", show_default=False
     ),
 ]
-WORDS = {
-    State.RUNNING: "running",
-    State.FINISHED: "finished",
-    State.INTERRUPTED: "stopped early; it can go on",
-    State.KILLED: "stopped by force; it can go on",
-    State.UNKNOWN: "running, or stopped by force; then it can go on",
-}
 
 
 def status(
@@ -54,32 +46,31 @@ def status(
         raise LemonadeError("--every says how often --watch looks. Give --watch as well.")
     seconds = watching.seconds_of(every or watching.EVERY)
     if watch and as_json:
-        watching.watch_json(run, seconds)
+        watching.watch_json(run, seconds, _document)
         return
     console, shown = screen.console(), common.short_path(run)
     if watch and not watching.watch(run, seconds):
         console.print(Text("No longer watching; the run goes on."))
         return
     loaded = Run.load(run)
-    standing = State.of(loaded.ended, is_held(run))
     if as_json:
-        common.print_json(_document(loaded, standing))
+        common.print_json(_document(loaded))
         return
-    _print(console, loaded, shown, standing)
+    _print(console, loaded, shown)
 
 
-def _print(console: Console, run: Run, shown: Path, standing: State) -> None:
+def _print(console: Console, run: Run, shown: Path) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="quiet", no_wrap=True)
     grid.add_column()
     for name, value in _rows(run):
         grid.add_row(name, Text(value))
-    console.print(Text(f"{shown}: {WORDS[standing]}"))
+    console.print(Text(f"{shown}: {run.state.words}"))
     console.print(grid)
     steps: list[tuple[tuple[str | Path, ...], str]] = [(("front", shown), "its members")]
-    if standing is State.RUNNING:
+    if run.state is State.RUNNING:
         steps.append((("status", shown, "--watch"), "follow it"))
-    elif standing is not State.FINISHED:
+    elif run.state is not State.FINISHED:
         steps.append((("resume", shown), "go on"))
     common.print_next(console, steps)
 
@@ -122,11 +113,14 @@ def _rows(run: Run) -> list[tuple[str, str]]:
     return rows
 
 
-def _document(run: Run, standing: State) -> dict[str, Any]:
+def _document(run: Run) -> dict[str, Any]:
+    """How a run stands, as JSON; the same with --watch."""
     front, spent = run.front, run.spent
+    resource = next(iter(reading.resource_names(run)), None)
+    smallest = min(front, key=lambda one: one.values[resource], default=None) if resource else None
     return {
         "run": str(common.short_path(run.folder)),
-        "state": standing.value,
+        "state": run.state.value,
         "finished": run.finished,
         "dataset": run.config.dataset,
         "method": run.config.method,
@@ -137,8 +131,14 @@ def _document(run: Run, standing: State) -> dict[str, Any]:
         "evaluations": ended(run),
         "generations": len(run.generations),
         "front": {
-            "members": len(front.members),
+            "members": len(front),
             "hypervolume": front.hypervolume,
-            "knee": front.knee.id if front.knee is not None else None,
+            "knee": _standing(front.knee),
+            "best": _standing(front.best() if front else None),
+            "smallest": _standing(smallest),
         },
     }
+
+
+def _standing(member: Member | None) -> dict[str, Any] | None:
+    return None if member is None else {"id": member.id, "values": dict(member.values)}

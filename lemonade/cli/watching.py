@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -14,8 +15,10 @@ from lemonade.config import parse_seconds
 from lemonade.errors import LemonadeError
 from lemonade.reporting import screen
 from lemonade.reporting.panel import Lines, Panel, listener
-from lemonade.types import Standing
-from lemonade.watching import State, Watcher
+from lemonade.watching import Watcher
+
+if TYPE_CHECKING:
+    from lemonade.history import Run
 
 EVERY = "2s"
 LEAST_SECONDS = 0.1
@@ -40,6 +43,7 @@ def seconds_of(every: str) -> float:
 def watch(folder: Path, seconds: float) -> bool:
     """Show a run until it ends or a person has seen enough; returns whether it has ended or its process is gone."""
     watcher = Watcher(folder)
+    told = watcher.read()
     console = screen.console()
     config = watcher.run.config
     console.print(
@@ -49,12 +53,9 @@ def watch(folder: Path, seconds: float) -> bool:
         if isinstance(panel, Panel):
             panel.waiting(NOTE)
         try:
-            first = True
+            if isinstance(panel, Lines):  # of what was before, the last line is enough
+                told = [one for one in told if one.kind == "generation"][-1:]
             while True:
-                told = watcher.read()
-                if first and isinstance(panel, Lines):  # of what was before, the last line is enough
-                    told = [one for one in told if one.kind == "generation"][-1:]
-                first = False
                 for progress in told:
                     panel(progress)
                     if isinstance(panel, Panel):
@@ -63,48 +64,21 @@ def watch(folder: Path, seconds: float) -> bool:
                 if not watcher.going:
                     return True
                 time.sleep(seconds)
+                told = watcher.read()
         except KeyboardInterrupt:
             return False
 
 
-def watch_json(folder: Path, seconds: float) -> None:
-    """Print how the run stands, one JSON document a line, now and after each change, until it ends."""
+def watch_json(folder: Path, seconds: float, document: Callable[[Run], dict[str, Any]]) -> None:
+    """Print the document of a run on one line, now and after each change, until it ends."""
     watcher = Watcher(folder)
     try:
         while True:
             if watcher.read() or not watcher.going:
-                common.print_json(_document(watcher), indent=None)
+                common.print_json(document(watcher.run), indent=None)
                 sys.stdout.flush()
             if not watcher.going:
                 return
             time.sleep(seconds)
     except KeyboardInterrupt:
         return
-
-
-def _document(watcher: Watcher) -> dict[str, Any]:
-    """What `status --json` says, as far as it changes; the front is that of the last generation that is over."""
-    progress = watcher.last
-    assert progress is not None  # a journal has a first line
-    return {
-        "run": str(common.short_path(watcher.run.folder)),
-        "state": watcher.state.value,
-        "finished": watcher.state is State.FINISHED,
-        "budget": progress.budget.model_dump(mode="json"),
-        "spent": {
-            "evaluations": progress.spent.evaluations,
-            "examples": progress.spent.examples,
-            "seconds": round(progress.spent.seconds, 3),
-        },
-        "generation": progress.generation,
-        "trained": progress.trained,
-        "stopped": progress.stopped,
-        "failed": progress.failed,
-        "front": {"members": progress.front_size, "hypervolume": progress.hypervolume},
-        "best": _standing(progress.best),
-        "smallest": _standing(progress.smallest),
-    }
-
-
-def _standing(standing: Standing | None) -> dict[str, Any] | None:
-    return None if standing is None else {"id": standing.id, "values": dict(standing.values)}

@@ -11,7 +11,6 @@ from lemonade import __version__
 from lemonade.comparing.comparison import Comparison
 from lemonade.comparing.rows import METHOD_HEADS, error_rows, method_rows, run_rows
 from lemonade.comparing.words import words
-from lemonade.reporting.reading import data_name
 from lemonade.reporting.webpage.markup import Head, Html, element, escaped, joined, table
 
 
@@ -47,7 +46,7 @@ def page(comparison: Comparison, images: Sequence[tuple[str, bytes]]) -> str:
 def title(comparison: Comparison) -> str:
     """What is compared, in a line."""
     names = [group.name for group in comparison.groups]
-    return f"{', '.join(names)} on {data_name(comparison.runs[0])}"
+    return f"{', '.join(names)} on {comparison.runs[0].data_name}"
 
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> Html:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from lemonade.config import DataSettings
+from lemonade.config import FIT_WORDS, DataSettings
 from lemonade.data.base import SMALLEST_SIDE, Dataset, Request, Split, channel_statistics
+from lemonade.data.fitting import fit_tensors
 from lemonade.data.splits import (
     Integers,
     check_counts,
@@ -152,10 +152,10 @@ def resize(images: Tensor, settings: DataSettings) -> tuple[Tensor, str]:
 
     Args:
         images: uint8, (N, C, H, W).
-        settings: `image_size` is used.
+        settings: `image_size` and `fit` are used.
 
     Returns:
-        The images, the short side resized and the centre cut out, and a note (empty if nothing was done).
+        The images, and a note (empty if nothing was done).
     """
     height, width = images.shape[2:]
     if settings.image_size is None and max(height, width) <= LARGEST_DEFAULT_SIDE:
@@ -163,23 +163,9 @@ def resize(images: Tensor, settings: DataSettings) -> tuple[Tensor, str]:
     side = settings.image_size or min(height, width, LARGEST_DEFAULT_SIDE)
     if height == width == side:
         return images, ""
-    return cover(images, side, side), f"images resized from {height}x{width} to {side}x{side}"
-
-
-def cover(images: Tensor, height: int, width: int) -> Tensor:
-    """Images resized until they just cover a size, and their centre cut out; uint8, (N, C, H, W) both."""
-    given = images.shape[2:]
-    if tuple(given) == (height, width):
-        return images
-    scale = max(height / given[0], width / given[1])
-    inner = (max(height, round(given[0] * scale)), max(width, round(given[1] * scale)))
-    top, left = (inner[0] - height) // 2, (inner[1] - width) // 2
-    parts = []
-    for part in torch.split(images, 1024):  # floats take four times the memory
-        floats = F.interpolate(part.float(), size=inner, mode="bilinear", antialias=True, align_corners=False)
-        cut = floats[:, :, top : top + height, left : left + width]
-        parts.append(cut.round_().clamp_(0, 255).to(torch.uint8))
-    return torch.cat(parts)
+    how = f", {FIT_WORDS[settings.fit]}" if height != width else ""
+    note = f"images resized from {height}x{width} to {side}x{side}{how}"
+    return fit_tensors(images, side, side, settings.fit), note
 
 
 def _split(name: str, arrays: Arrays, settings: DataSettings) -> Dataset:

@@ -12,9 +12,11 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from lemonade.config import Fit
 from lemonade.data.arrays import LARGEST_DEFAULT_SIDE
 from lemonade.data.base import SMALLEST_SIDE, Progress
 from lemonade.data.cache import Array
+from lemonade.data.fitting import fit_image
 from lemonade.errors import LemonadeError
 
 _CHUNK = 128  # images a task
@@ -51,14 +53,15 @@ def default_side(open_image: Opener, count: int) -> int:
 
 
 def decode(
-    open_image: Opener, count: int, side: int, channels: int | None = None, progress: Progress | None = None
+    open_image: Opener, count: int, side: int, fit: Fit, channels: int | None = None, progress: Progress | None = None
 ) -> tuple[Array, dict[int, str]]:
     """Decode images to one size.
 
     Args:
         open_image: Opens the image of a position; called from several threads.
         count: Number of images.
-        side: Height and width wanted; the short side is resized and the centre cut out.
+        side: Height and width wanted.
+        fit: See `lemonade.data.fitting`.
         channels: 1 or 3; None gives 1 if all images are grey.
         progress: Called with (images done, all) from the calling thread.
 
@@ -66,7 +69,7 @@ def decode(
         uint8 (M, channels, side, side) of those that could be read, in order; and why the others could not, by
         position.
     """
-    prepare = partial(to_array, side=side, grey=channels == 1)
+    prepare = partial(to_array, side=side, fit=fit, grey=channels == 1)
     pixels, colourful, failures = decode_with(prepare, open_image, count, (channels or 3, side, side), progress)
     if channels is None and not colourful.any():
         pixels = np.ascontiguousarray(pixels[:, :1])
@@ -145,12 +148,13 @@ def check_failures(where: str, names: Sequence[str], failures: Mapping[int, str]
     )
 
 
-def to_array(image: Image.Image, side: int, grey: bool = False) -> Array:
-    """One image as uint8 (1 or 3, side, side): upright, short side resized, centre cut out.
+def to_array(image: Image.Image, side: int, fit: Fit, grey: bool = False) -> Array:
+    """One image as uint8 (1 or 3, side, side), upright.
 
     Args:
         image: An opened image; it need not be decoded yet.
         side: Height and width wanted.
+        fit: See `lemonade.data.fitting`.
         grey: Turn colours into grey, so that there is one channel.
 
     Raises:
@@ -158,14 +162,7 @@ def to_array(image: Image.Image, side: int, grey: bool = False) -> Array:
         OSError: if it cannot be decoded.
     """
     image.draft(None, (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
-    plain = upright(image, grey)
-    width, height = plain.size
-    if width != side or height != side:
-        short = min(width, height)
-        left, top = (width - short) / 2, (height - short) / 2
-        box = (left, top, left + short, top + short)
-        plain = plain.resize((side, side), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-    return channels_first(plain)
+    return channels_first(fit_image(upright(image, grey), side, fit))
 
 
 def upright(image: Image.Image, grey: bool = False) -> Image.Image:

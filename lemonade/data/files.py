@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from lemonade.config import Fit
 from lemonade.data import SOURCES
-from lemonade.data.arrays import cover
 from lemonade.data.cache import Array
 from lemonade.data.decode import channels_first, decode_with, file_opener, to_array, upright
+from lemonade.data.fitting import fit_tensors
 from lemonade.data.listing import EXTENSIONS
 
 
@@ -38,12 +39,13 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def read_files(files: Sequence[Path], facts: Mapping[str, Any]) -> tuple[Tensor, dict[int, str]]:
-    """Read image files and prepare them as the images of a run were: grey or RGB, brought to size, centre cut out.
+def read_files(files: Sequence[Path], facts: Mapping[str, Any], fit: Fit) -> tuple[Tensor, dict[int, str]]:
+    """Read image files and prepare them as the images of a run were: grey or RGB, and brought to size.
 
     Args:
         files: Of any size and format that Pillow reads.
         facts: Of the run's data set; see `lemonade.history.Run.facts`.
+        fit: The run's `data.fit`.
 
     Returns:
         uint8 (M, C, H, W) of those that could be read, in order; and why the others could not, by position.
@@ -51,9 +53,9 @@ def read_files(files: Sequence[Path], facts: Mapping[str, Any]) -> tuple[Tensor,
     channels, height, width = facts["input_shape"]
     grey = channels == 1
     prepare = (
-        partial(to_array, side=height, grey=grey)
+        partial(to_array, side=height, fit=fit, grey=grey)
         if were_files(facts)
-        else partial(_covered, shape=facts["input_shape"])
+        else partial(_fitted, shape=facts["input_shape"], fit=fit)
     )
     pixels, _, failures = decode_with(
         prepare, file_opener([os.fspath(path) for path in files]), len(files), (channels, height, width)
@@ -61,11 +63,11 @@ def read_files(files: Sequence[Path], facts: Mapping[str, Any]) -> tuple[Tensor,
     return torch.from_numpy(pixels), failures
 
 
-def _covered(image: Image.Image, shape: Sequence[int]) -> Array:
+def _fitted(image: Image.Image, shape: Sequence[int], fit: Fit) -> Array:
     """One image brought to size as images that came as arrays are."""
     channels, height, width = shape
     pixels = torch.from_numpy(channels_first(upright(image, grey=channels == 1)).copy())
-    return cover(pixels[None], height, width)[0].numpy()
+    return fit_tensors(pixels[None], height, width, fit)[0].numpy()
 
 
 def were_files(facts: Mapping[str, Any]) -> bool:

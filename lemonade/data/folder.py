@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lemonade.config import DataSettings
+from lemonade.config import FIT_WORDS, DataSettings
 from lemonade.data.base import Dataset, Request, Split, channel_statistics
 from lemonade.data.cache import Array, cached
 from lemonade.data.decode import check_failures, decode, default_side, file_opener
@@ -80,7 +80,7 @@ class FolderSource:
             notes.append(f"{len(left_out):,} unreadable image{plural} left out: {', '.join(left_out[:10])}{more}")
         why = "" if asked else " (the median, at most 64; image_size sets another)"
         colours = "grey" if whole.images.shape[1] == 1 else "RGB"
-        notes.append(f"images brought to {side}x{side}{why}, {colours}, cut to their centre")
+        notes.append(f"images brought to {side}x{side}{why}, {colours}, {FIT_WORDS[request.settings.fit]}")
         train = Split(whole.images[:border], whole.labels[:border])
         return train, Split(whole.images[border:], whole.labels[border:]), notes
 
@@ -118,17 +118,18 @@ def _read(
 ) -> tuple[Split, Integers]:
     """Decode files, or take them from the cache: the images that could be read and their positions in `files`."""
     paths = [image.path for image in files]
-    skip = request.settings.skip_unreadable
+    skip, fit = request.settings.skip_unreadable, request.settings.fit
 
     def make() -> dict[str, Array]:
         opener = file_opener([f"{root}/{path}" for path in paths])
-        images, failures = decode(opener, len(files), side, channels, request.progress)
+        images, failures = decode(opener, len(files), side, fit, channels, request.progress)
         check_failures(request.name, paths, failures, skip)
         return {"images": images, "kept": np.delete(np.arange(len(files)), list(failures))}
 
     key = None
     if request.cache is not None:
-        key = ["folder", str(root.resolve()), paths, [_stamp(root, path) for path in paths], side, channels, skip]
+        stamps = [_stamp(root, path) for path in paths]
+        key = ["folder", str(root.resolve()), paths, stamps, side, fit, channels, skip]
     arrays = cached(request.cache, key, ("images", "kept"), make)
     kept = np.asarray(arrays["kept"])
     return Split(torch.from_numpy(arrays["images"]), torch.from_numpy(_labels(files)[kept])), kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ _UNREADABLE = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.Bad
 def _read(request: Request) -> Arrays:
     name = request.name
     with _open(name) as file:
-        keys = _find(file, _TRAIN)
+        keys = _find(name, file, _TRAIN)
         if keys is None:
             wanted = " or ".join(f"'{images}' and '{labels}'" for images, labels in _TRAIN)
             found = ", ".join(file.files) or "nothing"
@@ -34,12 +35,12 @@ def _read(request: Request) -> Arrays:
         train = _read_part(name, file, keys)
         count = check_numbering(f"{name}: {keys[1]}", train.labels)
         validation = None
-        if (keys := _find(file, _VALIDATION)) is not None:
+        if (keys := _find(name, file, _VALIDATION)) is not None:
             validation = _read_part(name, file, keys)
             check_numbering(f"{name}: {keys[1]}", validation.labels, count)
             _check_shapes(name, keys[0], validation, train)
         test_images = None
-        if (keys := _find(file, _TEST)) is not None:
+        if (keys := _find(name, file, _TEST)) is not None:
             # the test images stay shut, so they are counted by their labels
             labels = _read_array(name, file, keys[1])
             test_images = len(labels) if labels.ndim else 0
@@ -52,7 +53,7 @@ def _read_test(request: Request) -> Split:
     name = request.name
     train = _read(request)
     with _open(name) as file:
-        keys = _find(file, _TEST)
+        keys = _find(name, file, _TEST)
         assert keys is not None  # called only where there is a test part
         test = _read_part(name, file, keys)
     _check_shapes(name, keys[0], test, train.split)
@@ -77,8 +78,16 @@ def _open(name: str) -> Iterator[NpzFile]:
         yield file
 
 
-def _find(file: NpzFile, pairs: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
-    return next((pair for pair in pairs if pair[0] in file.files and pair[1] in file.files), None)
+def _find(name: str, file: NpzFile, pairs: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    """The first pair that is there; half of one is an error, since its images would be used otherwise than meant."""
+    for pair in pairs:
+        if pair[0] in file.files and pair[1] in file.files:
+            return pair
+    for pair in pairs:
+        for one, other in (pair, pair[::-1]):
+            if one in file.files:
+                raise LemonadeError(f"{name}: holds '{one}' without '{other}'. Store both, or neither.")
+    return None
 
 
 def _read_array(name: str, file: NpzFile, key: str) -> Array:
@@ -106,7 +115,10 @@ def _read_classes(name: str, file: NpzFile, count: int) -> tuple[str, ...]:
     classes = _read_array(name, file, "classes")
     if classes.shape != (count,):
         raise LemonadeError(f"{name}: classes: expected {count} names, one for each label, got shape {classes.shape}.")
-    return tuple(classes.astype(str).tolist())  # bytes, as h5py users store them, become text too
+    names = tuple(classes.astype(str).tolist())  # bytes, as h5py users store them, become text too
+    if twice := [one for one, times in Counter(names).items() if times > 1]:
+        raise LemonadeError(f"{name}: classes: '{twice[0]}' is there more than once. Every class needs its own name.")
+    return names
 
 
 def _check_shapes(name: str, key: str, part: Split, train: Split) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from lemonade.config import FIT_WORDS
 from lemonade.data.arrays import Array, Arrays, ArraySource, check_images, check_labels, check_numbering
 from lemonade.data.base import Request, Split
 from lemonade.data.cache import cached
@@ -115,7 +116,7 @@ def _read(request: Request, entry: Entry, arguments: Mapping[str, Any], train: S
     array = getattr(data, "data", None)
     if array is None:
         images, labels = _decode(request, data, [entry.kind, dict(arguments)], train)
-        notes = (f"images brought to {images.shape[2]}x{images.shape[3]}",)
+        notes = (f"images brought to {images.shape[2]}x{images.shape[3]}, {FIT_WORDS[request.settings.fit]}",)
     else:  # decoded already; going through Pillow image by image would take a hundred times as long
         images = np.asarray(array)
         labels = np.asarray(data.labels if hasattr(data, "labels") else data.targets)
@@ -169,10 +170,11 @@ def _decode(request: Request, data: Any, key: list[Any], train: Split | None) ->
         channels = None
         if train is not None:
             channels, side = train.images.shape[1], train.images.shape[2]
-        images, failures = decode(opener, count, side, channels, request.progress)
+        images, failures = decode(opener, count, side, request.settings.fit, channels, request.progress)
         check_failures(request.name, [f"image {i}" for i in range(count)], failures, skip=False)
         return {"images": images, "labels": labels}
 
     shape = list(train.images.shape[1:]) if train is not None else request.settings.image_size
-    arrays = cached(request.cache, [*key, str(data_root()), count, shape], ("images", "labels"), make)
+    key = [*key, str(data_root()), count, shape, request.settings.fit]
+    arrays = cached(request.cache, key, ("images", "labels"), make)
     return arrays["images"], np.asarray(arrays["labels"])

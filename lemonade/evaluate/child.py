@@ -185,7 +185,7 @@ def _inherited(job: Job, bench: Bench) -> tuple[GraphModule | None, Child]:
     if not job.inherit or job.parent_graph is None or job.parent_weights is None:
         return None, Child(graph, initial_weights(graph, job.candidate.seed), (), frozenset())
     try:
-        weights = load_weights(Path(job.parent_weights)).to(device=bench.device)
+        weights = load_weights(Path(job.parent_weights), sha256=job.parent_sha256).to(device=bench.device)
         parent = build_module(job.parent_graph, weights).eval()
     except ValueError as error:  # missing, damaged, or another network's
         raise ParentLostError(f"{job.parent_weights}: {error}") from None

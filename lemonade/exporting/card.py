@@ -7,15 +7,18 @@ from collections.abc import Sequence
 
 import yaml
 
+from lemonade.config import FIT_WORDS, Fit
 from lemonade.data.files import were_files
 from lemonade.exporting import FORMATS, Written
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
-from lemonade.reporting.reading import data_name
 from lemonade.retraining import START_KINDS, spread_text
 from lemonade.subject import Subject
 from morphisms import activation_bytes, flops, params
+
+FIT_CODE: dict[Fit, str] = {"crop": "ImageOps.fit(image, ", "pad": "ImageOps.pad(image, ", "stretch": "image.resize("}
+"""What of Pillow does it, up to size and filter."""
 
 
 def about(subject: Subject) -> str:
@@ -26,7 +29,7 @@ def about(subject: Subject) -> str:
     part, error = list(subject.errors.items())[-1]
     images = subject.images[part]
     return (
-        f"Classifies {height}x{width}x{channels} images of {data_name(run)} into {len(classes)} classes.\n\n"
+        f"Classifies {height}x{width}x{channels} images of {run.data_name} into {len(classes)} classes.\n\n"
         f"{count(params(member.graph))} parameters, {short(flops(member.graph))} multiply-adds an image;\n"
         f"error {measured('error', error, images)} on {images:,} {part} images. Found by lemonade as {member.id}."
     )
@@ -57,7 +60,7 @@ def card(subject: Subject, files: Sequence[Written], licence: str) -> str:
 
 
 def _head(subject: Subject, licence: str) -> str:
-    name = data_name(subject.run)
+    name = subject.run.data_name
     results = [
         {
             "task": {"type": "image-classification"},
@@ -83,7 +86,7 @@ def _head(subject: Subject, licence: str) -> str:
 
 
 def _title(run: Run, member: Member) -> str:
-    return f"{data_name(run)}, {member.id}: {count(params(member.graph))} parameters"
+    return f"{run.data_name}, {member.id}: {count(params(member.graph))} parameters"
 
 
 def _loading(run: Run, files: Sequence[Written]) -> str:
@@ -97,6 +100,7 @@ def _loading(run: Run, files: Sequence[Written]) -> str:
 def _preparing(run: Run) -> str:
     """Lines from a file to `images`, as the run's own images were prepared, and from `logits` to a name."""
     channels, height, width = run.facts["input_shape"]
+    fit = run.config.data.fit
     mode, values = ("L", "image") if channels == 1 else ("RGB", "image.transpose(2, 0, 1)")
     filter_name = "BICUBIC" if were_files(run.facts) else "BILINEAR"
     lines = [
@@ -104,12 +108,12 @@ def _preparing(run: Run) -> str:
         "from PIL import Image, ImageOps",
         'image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGBA")',
         f'image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("{mode}")',
-        f"image = numpy.asarray(ImageOps.fit(image, ({width}, {height}), Image.Resampling.{filter_name}))",
+        f"image = numpy.asarray({FIT_CODE[fit]}({width}, {height}), Image.Resampling.{filter_name}))",
         f'images = torch.from_numpy({values}.astype("float32") / 255).reshape(1, {channels}, {height}, {width})',
     ]
     return "\n".join(
         [
-            "Upright, on white where transparent, the centre cut out and brought to size, as the training images were:",
+            f"Upright, on white where transparent, brought to size, {FIT_WORDS[fit]}, as the training images were:",
             "",
             "```python",
             *lines,

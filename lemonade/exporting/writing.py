@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,9 @@ from lemonade.errors import LemonadeError, unknown
 from lemonade.exporting import FORMATS, Format, Model, Written
 from lemonade.exporting.card import about, card
 from lemonade.history import Run
-from lemonade.journal import write_whole
+from lemonade.journal import write_whole, writing
 from lemonade.members import EXPORT_RECORD, MODELS, Member
+from lemonade.records import write_record
 from lemonade.subject import Subject, check_kind
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Exported:
         folder: Where its files lie.
         weights: Which ones they are, in words.
         files: What was written.
-        problem: One line on what went wrong; empty if nothing did.
+        problem: One line on what went wrong; empty if nothing did. With files: only the copy for a hub failed.
     """
 
     id: str
@@ -73,18 +73,19 @@ def export(
         run: A run or its folder.
         models: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
         to: Names of `FORMATS`; a format's companions come along (Python reads the safetensors).
-        push_dir: A new or empty folder to lay out for a model hub as well: one network's files, or a folder for each
-            of several.
+        push_dir: A new or empty folder to lay out for a model hub as well: the files of one network, or a folder for
+            each of several that were asked for.
         licence: Goes into the cards.
         weights: ``"search"``, as the search left them; ``"retrained"``, the best on validation images of the longest
-            trainings that `retrain` made; ``"auto"``, retrained ones where there are any.
+            trainings that `retrain` made; ``"auto"``, those if they are no worse there than the search's.
         on_model: Called after each network with what came of it.
 
     Returns:
-        One entry a network. A network whose weights are damaged has a problem in place of files; the rest goes on.
+        One entry a network. One whose weights are damaged, or whose files cannot be written, has a problem; the rest
+        goes on.
 
     Raises:
-        LemonadeError: for an unknown network or format, a missing package, or a folder that cannot be written.
+        LemonadeError: for an unknown network or format, a missing package, or a `push_dir` that holds files.
     """
     run = run if isinstance(run, Run) else Run.load(run)
     check_kind(weights)
@@ -95,11 +96,12 @@ def export(
     order = _Order(formats, weights, licence, *_images(run))
     done = []
     for member in members:
-        done.append(_exported(run, member, order))
+        made = _exported(run, member, order)
+        if push_dir is not None and made.files:
+            made = _laid_out(made, Path(push_dir) if len(members) == 1 else Path(push_dir) / made.id)
+        done.append(made)
         if on_model is not None:
-            on_model(done[-1])
-    if push_dir is not None:
-        _lay_out([one for one in done if one.files], Path(push_dir))
+            on_model(made)
     return done
 
 
@@ -142,18 +144,23 @@ def _images(run: Run) -> tuple[Tensor, str]:
 
 
 def _exported(run: Run, member: Member, order: _Order) -> Exported:
-    import torch
-
     folder = run.folder / MODELS / member.id
     try:
-        subject = Subject.of(run, member, order.weights)
-        model = Model.of(member.graph, subject.weights(), run.facts, about(subject))
-        with torch.no_grad():
-            wanted = model.module(order.images)
+        return _written(run, member, order, folder)
     except (LemonadeError, ValueError) as error:
         return Exported(member.id, folder, problem=str(error))
-    folder.mkdir(parents=True, exist_ok=True)
-    files = tuple(_written(one, model, folder, order, wanted) for one in order.formats)
+
+
+def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
+    import torch
+
+    subject = Subject.of(run, member, order.weights)
+    model = Model.of(member.graph, subject.weights(), run.facts, about(subject))
+    with torch.no_grad():
+        wanted = model.module(order.images)
+    with writing(folder, KEPT):
+        folder.mkdir(parents=True, exist_ok=True)
+    files = tuple(_file(one, model, folder, order, wanted) for one in order.formats)
     write_whole(folder / CARD, card(subject, files, order.licence), KEPT)
     record = {
         "id": member.id,
@@ -162,11 +169,11 @@ def _exported(run: Run, member: Member, order: _Order) -> Exported:
         "errors": dict(subject.errors),
         "files": [asdict(one) for one in files],
     }
-    write_whole(folder / EXPORT_RECORD, json.dumps(record, indent=1) + "\n", KEPT)
+    write_record(folder / EXPORT_RECORD, record, KEPT)
     return Exported(member.id, folder, subject.words, files)
 
 
-def _written(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor) -> Written:
+def _file(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor) -> Written:
     """Write a file, run it, and give it its name only then."""
     import torch
     from safetensors import SafetensorError
@@ -196,13 +203,13 @@ def _check_push_dir(target: Path) -> None:
         raise LemonadeError(f"{target}: expected a new or an empty folder for the files, and it holds some. Empty it.")
 
 
-def _lay_out(done: Sequence[Exported], target: Path) -> None:
-    """Copy the files as a model hub expects them: card and model at the top, or a folder for each network."""
+def _laid_out(made: Exported, target: Path) -> Exported:
+    """Copy a network's files as a model hub expects them, its card among them."""
     try:
-        for one in done:
-            folder = target if len(done) == 1 else target / one.id
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in (CARD, *[file.file for file in one.files]):
-                shutil.copyfile(one.folder / name, folder / name)
+        target.mkdir(parents=True, exist_ok=True)
+        for name in (CARD, *[file.file for file in made.files]):
+            shutil.copyfile(made.folder / name, target / name)
     except OSError as error:
-        raise LemonadeError(f"{target}: cannot be written ({error.strerror or error}).") from None
+        problem = f"{target}: cannot be written ({error.strerror or error}). {made.folder} is whole."
+        return replace(made, problem=problem)
+    return made

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lemonade.errors import LemonadeError
-from lemonade.journal import write_whole, writing
+from lemonade.journal import writing
+from lemonade.records import read_record, write_record
 
 NAMES = ("shufflenet_v2_x0_5", "mobilenet_v3_small", "resnet18")
 """Networks of torchvision that stand for small, usual and large."""
@@ -45,12 +44,8 @@ def read_references(run_folder: Path) -> list[Reference]:
     Raises:
         LemonadeError: naming the file, if one is damaged.
     """
-    found = []
-    for path in (run_folder / FOLDER).glob("*.json"):
-        try:
-            found.append(Reference(**json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, TypeError) as error:
-            raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and it is trained again.") from None
+    paths = (run_folder / FOLDER).glob("*.json")
+    found = [read_record(path, lambda told: Reference(**told), "it is trained again") for path in paths]
     return sorted(found, key=lambda one: (one.params, one.name))
 
 
@@ -63,4 +58,4 @@ def write_reference(run_folder: Path, one: Reference) -> None:
     path = run_folder / FOLDER / f"{one.name}.json"
     with writing(path, "The others are kept."):
         path.parent.mkdir(exist_ok=True)
-    write_whole(path, json.dumps(asdict(one), indent=1) + "\n", "The others are kept.")
+    write_record(path, asdict(one), "The others are kept.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
@@ -20,11 +19,6 @@ def error_name(run: Run) -> str | None:
 def resource_names(run: Run) -> list[str]:
     """The objectives that are no error."""
     return [name for name in run.objective_names if not numbers.is_error(name)]
-
-
-def data_name(run: Run) -> str:
-    """The data set's name; of a path the last part, since the rest is the searcher's affair."""
-    return re.split(r"[\\/]", str(run.facts["name"]).rstrip("\\/"))[-1]
 
 
 def label(name: str) -> str:
@@ -47,10 +41,3 @@ def images_read(evaluation: Evaluation) -> int | None:
 def on_front(run: Run, member: Member) -> bool:
     """Whether a candidate is a member of the front."""
     return any(other.id == member.id for other in run.front.members)
-
-
-def state(run: Run) -> str:
-    """Whether a run is finished, in words."""
-    if run.finished:
-        return "finished"
-    return "stopped early; it can go on" if run.ended else "running, or stopped by force; then it can go on"

@@ -6,9 +6,11 @@ import codecs
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import IO, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.theme import Theme
 
 PLAIN_WIDTH = 120
@@ -22,6 +24,14 @@ _ASCII = {
     "▁": "_", "▂": "_", "▃": ".", "▄": "-", "▅": "-", "▆": "=", "▇": "=", "█": "#", "▏": " ", "▎": " ", "▍": " ",
     "▌": "#", "▋": "#", "▊": "#", "▉": "#", "–": "-", "→": "->", "✓": "+", "✗": "x", "’": "'",
 }  # fmt: skip
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_IN_LINES = {code: text for code, text in _CONTROL.items() if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """A name or a message on one line, control characters escaped: a file's name may hold orders to the terminal."""
+    return text.translate(_CONTROL)
 
 
 def _spell(error: UnicodeError) -> tuple[str, int]:
@@ -40,7 +50,14 @@ def allow_any_encoding() -> None:
 
 
 class _Console(Console):
-    """A console whose reader may go away, or whose disk may fill: then it falls silent, and the work goes on."""
+    """A console whose reader may go away, or whose disk may fill: then it falls silent, and the work goes on.
+
+    Control characters within texts are escaped, wherever they come from.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=segment.text.translate(_IN_LINES))
 
     def on_broken_pipe(self) -> None:
         self._fall_silent()

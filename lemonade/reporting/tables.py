@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def _value(member: Member, name: str) -> str:
 
 
 def front_notes(run: Run, members: Sequence[Member], knee: Member | None) -> list[str]:
-    """What the table means, one sentence a line: the knee, images and interval, the ranking, the unit of flops."""
+    """What the table means, one sentence a line: the knee, images and interval, the ranking, flops, latencies."""
     notes = []
     if knee is not None:
         error = reading.error_name(run)
@@ -100,7 +101,22 @@ def front_notes(run: Run, members: Sequence[Member], knee: Member | None) -> lis
             )
     if "flops" in run.objective_names:
         notes.append(FLOPS_NOTE)
+    if "latency_ms" in run.objective_names and (alike := alike_in_latency(members)):
+        notes.append(
+            f"latency_ms: {alike} of {len(members):,} members differ{'s' * (alike == 1)} from the next faster one "
+            "by less than their timings scatter (between quartiles): such members are hardly different."
+        )
     return notes
+
+
+def alike_in_latency(members: Sequence[Member]) -> int:
+    """How many members differ from the next faster one by less than the larger spread of the two."""
+    timed = [one for one in members if "latency_ms" in one.values]
+    steps = pairwise(sorted(timed, key=lambda one: one.values["latency_ms"]))
+    return sum(
+        slower.values["latency_ms"] - faster.values["latency_ms"] < max(faster.latency_spread, slower.latency_spread)
+        for faster, slower in steps
+    )
 
 
 def best_sentence(run: Run, member: Member) -> str:

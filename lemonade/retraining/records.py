@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lemonade.errors import LemonadeError
-from lemonade.journal import write_whole
 from lemonade.members import MODELS
+from lemonade.records import read_record, write_record
+
+if TYPE_CHECKING:
+    from lemonade.history import Run
 
 START_KINDS = {"inherited": "the search's weights", "scratch": "fresh weights"}
 """What a training starts from, and how people are told."""
@@ -31,6 +32,7 @@ class Training:
         error_smoothed: One minus the mean probability of their true class.
         test: Share of wrong test images; None until they are opened.
         message: What went wrong; empty if nothing did.
+        sha256: Of its weights' file; None if there is none, or an earlier version did not write it down.
     """
 
     start: str
@@ -42,6 +44,7 @@ class Training:
     error_smoothed: float | None = None
     test: float | None = None
     message: str = ""
+    sha256: str | None = None
 
     @property
     def name(self) -> str:
@@ -55,10 +58,8 @@ class Training:
 
     def save(self, folder: Path) -> None:
         """Write it down; the file appears whole or not at all."""
-        text = json.dumps(asdict(self), indent=1) + "\n"
-        write_whole(
-            folder / f"{self.name}.json", text, "What was trained is kept; the same command goes on from there."
-        )
+        advice = "What was trained is kept; the same command goes on from there."
+        write_record(folder / f"{self.name}.json", asdict(self), advice)
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,12 @@ class Retrained:
     Attributes:
         folder: Where they lie.
         trainings: In order of start and seed.
+        smoothed: Whether the run's members are ranked by the smoothed error.
     """
 
     folder: Path
     trainings: tuple[Training, ...]
+    smoothed: bool
 
     def readings(self, start: str, of: str) -> list[float]:
         """Values of ``"error"`` or ``"test"`` by seed, of the trainings from such a start that did not fail."""
@@ -80,9 +83,9 @@ class Retrained:
 
     @property
     def chosen(self) -> Training | None:
-        """The training with the least smoothed validation error; None if all failed."""
-        whole = [one for one in self.trainings if one.error_smoothed is not None]
-        return min(whole, key=lambda one: one.error_smoothed or 0.0, default=None)
+        """The training that ranks first by validation images; None if all failed."""
+        whole = [one for one in self.trainings if one.error is not None and one.error_smoothed is not None]
+        return min(whole, key=lambda one: rank(vars(one), self.smoothed), default=None)
 
     @property
     def weights(self) -> Path | None:
@@ -98,6 +101,11 @@ class Retrained:
         }
         chosen = self.chosen.name if self.chosen else None
         return {**starts, "chosen": chosen, "trainings": [asdict(one) for one in self.trainings]}
+
+
+def rank(values: Mapping[str, float], smoothed: bool) -> tuple[float, float]:
+    """What weights are compared by, less is better: the reading that members are ranked by, then the plain error."""
+    return values["error_smoothed" if smoothed else "error"], values["error"]
 
 
 def spread(values: Sequence[float]) -> dict[str, float | int | None]:
@@ -127,32 +135,28 @@ def training_name(examples: int, start: str, seed: int) -> str:
     return f"{examples}-{start}-{seed}"
 
 
-def retrained(run_folder: Path, model: str, examples: int | None = None) -> Retrained | None:
+def retrained(run: Run, model: str, examples: int | None = None) -> Retrained | None:
     """The trainings of a network of a run that saw so many images, by default the longest; None if there are none.
 
     Raises:
         LemonadeError: naming the file, if one is damaged.
     """
-    folder = retrained_folder(run_folder, model)
+    folder = retrained_folder(run.folder, model)
     found = [_read(path) for path in sorted(folder.glob("*.json"))]
     wanted = max([one.examples for one in found], default=0) if examples is None else examples
     alike = sorted([one for one in found if one.examples == wanted], key=lambda one: (one.start, one.seed))
-    return Retrained(folder, tuple(alike)) if alike else None
+    return Retrained(folder, tuple(alike), run.smoothed) if alike else None
 
 
 def _read(path: Path) -> Training:
-    try:
-        training = Training(**json.loads(path.read_text(encoding="utf-8")))
-        _check(training, path.stem)
-        return training
-    except (OSError, ValueError, TypeError) as error:
-        raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and that training is done again.") from None
+    return read_record(path, lambda told: _checked(Training(**told), path.stem), "that training is done again")
 
 
-def _check(training: Training, name: str) -> None:
+def _checked(training: Training, name: str) -> Training:
     """Raise a ValueError for values that no training has."""
     if training.start not in START_KINDS or training.name != name:
         raise ValueError(f"it tells of '{training.name}'")
     for value in (training.error, training.error_smoothed, training.test):
         if value is not None and not (isinstance(value, (int, float)) and 0 <= value <= 1):
             raise ValueError(f"expected errors from 0 to 1, got {value!r}")
+    return training

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from lemonade.assembly import Assembly
-from lemonade.errors import LemonadeError
+from lemonade.errors import LemonadeError, unknown
 from lemonade.history import Run
 from lemonade.journal import lock_folder
 from lemonade.members import MODELS, Member
 from lemonade.retraining.records import START_KINDS, Retrained, Training, retrained, retrained_folder, training_name
 from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
-from morphisms import OPERATORS, Site
+from morphisms import OPERATORS, Site, file_sha256
 
 DEFAULT_EPOCHS = 60
 LEAST_EXAMPLES = 50_000
 """Without a given number of epochs a training sees at least so many images."""
 POLL_SECONDS = 0.25
+STARTS = {"both": tuple(START_KINDS), **{name: (name,) for name in START_KINDS}}
+"""What may be asked for: one of the kinds of start, or both."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def retrain(
     models: str = "front",
     seeds: int = 3,
     epochs: float | None = None,
+    start: str = "both",
     device: str | None = None,
     workers: int | None = None,
     on_plan: Callable[[Plan], None] | None = None,
@@ -84,14 +87,16 @@ def retrain(
 ) -> dict[str, Retrained]:
     """Train networks of a run to the end, and read their error on the test images.
 
-    Each is trained `seeds` times from the weights that the search left and as often from fresh ones. What was done by
-    an earlier call with as many epochs is not done again. Only then are the test images opened, once.
+    Each is trained `seeds` times from the weights that the search left and, unless one start is enough, as often from
+    fresh ones. What was done by an earlier call with as many epochs is not done again. Only then are the test images
+    opened, once.
 
     Args:
         run: A run or its folder.
         models: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
         seeds: How often from each start.
         epochs: Passes over the training images; default: 60, and 50,000 images at least.
+        start: ``"inherited"``, the search's weights; ``"scratch"``, fresh ones; or ``"both"``.
         device: Where to train; default: as the run did.
         workers: Trainings side by side; default: as the run did.
         on_plan: Called before the first training, if there is any to do.
@@ -101,7 +106,8 @@ def retrain(
         By id of the network.
 
     Raises:
-        LemonadeError: for unknown networks, lost weights, changed images, or a folder that cannot be written.
+        LemonadeError: for an unknown start or network, lost weights, changed images, or a folder that cannot be
+            written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
     if seeds < 1 or (epochs is not None and not 0 < epochs < math.inf):
@@ -110,17 +116,19 @@ def retrain(
         raise LemonadeError(f"retrain: {epochs} epochs of {run.facts['train']} training images are no image at all.")
     if workers is not None and workers < 1:
         raise LemonadeError(f"retrain: expected workers >= 1, got {workers}.")
+    if start not in STARTS:
+        raise unknown("start", start, STARTS)
     members = run.choose(models)
     for member in members:  # what is lost or damaged is told before anything is trained
         member.weights()
-        retrained(run.folder, member.id)
+        retrained(run, member.id)
     changes = {name: value for name, value in (("device", device), ("workers", workers)) if value is not None}
     folder = run.folder / MODELS
     folder.mkdir(exist_ok=True)
     lock = lock_folder(folder)
     try:
         with Assembly.again(run, config=run.config.model_copy(update=changes)) as assembly:
-            return _Session(run, assembly, members, seeds, epochs).go(on_plan, on_step)
+            return _Session(run, assembly, members, seeds, epochs, STARTS[start]).go(on_plan, on_step)
     finally:
         os.close(lock)
 
@@ -128,14 +136,22 @@ def retrain(
 class _Session:
     """What one call of `retrain` does once everything is at hand."""
 
-    def __init__(self, run: Run, assembly: Assembly, members: list[Member], seeds: int, epochs: float | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        assembly: Assembly,
+        members: list[Member],
+        seeds: int,
+        epochs: float | None,
+        starts: Sequence[str],
+    ) -> None:
         self.run = run
         self.assembly = assembly
         self.members = members
         images = len(assembly.dataset.train)
         self.examples = max(DEFAULT_EPOCHS * images, LEAST_EXAMPLES) if epochs is None else round(epochs * images)
         self.tasks = [
-            _Task(member, start, seed) for member in members for seed in range(1, seeds + 1) for start in START_KINDS
+            _Task(member, start, seed) for member in members for seed in range(1, seeds + 1) for start in starts
         ]
 
     def go(
@@ -170,7 +186,7 @@ class _Session:
         return Plan(len(tasks), self.examples, workers, seconds)
 
     def _trained(self) -> dict[str, Retrained]:
-        found = {member.id: retrained(self.run.folder, member.id, self.examples) for member in self.members}
+        found = {member.id: retrained(self.run, member.id, self.examples) for member in self.members}
         return {name: group for name, group in found.items() if group is not None}
 
     def _job(self, task: _Task) -> Job:
@@ -195,6 +211,7 @@ class _Session:
             inherit=inherits,
             parent_graph=member.graph if inherits else None,
             parent_weights=str(self.run.folder / str(member.evaluation.weights)) if inherits else None,
+            parent_sha256=member.evaluation.sha256 if inherits else None,
             output=str(self._record(task).with_suffix(".safetensors")),
         )
 
@@ -204,6 +221,7 @@ class _Session:
             raise LemonadeError(f"{fault} What was trained before is kept; the same command goes on from there.")
         values = evaluation.values if evaluation.status is Status.OK else {}
         training = Training(
+            sha256=file_sha256(self._record(task).with_suffix(".safetensors")) if values else None,
             start=task.start,
             seed=task.seed,
             examples=self.examples,
@@ -236,7 +254,7 @@ class _Session:
         for graph, one, folder in unread:
             path = folder / f"{one.name}.safetensors"
             try:
-                module = build_module(graph, load_weights(path))
+                module = build_module(graph, load_weights(path, sha256=one.sha256))
             except ValueError as error:
                 raise LemonadeError(
                     f"{path}: {error}. Delete {path.with_suffix('.json')}, and that training is done again."

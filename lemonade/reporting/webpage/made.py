@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 from lemonade import numbers
-from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.members import EXPORT_RECORD, MODELS
+from lemonade.records import read_record
 from lemonade.retraining import START_KINDS, retrained, spread_text
 
 
@@ -23,7 +23,7 @@ def made_of(run: Run, name: str) -> dict[str, Any]:
 
 
 def _retrained(run: Run, name: str) -> list[str]:
-    found = retrained(run.folder, name)
+    found = retrained(run, name)
     if found is None:
         return []
     told, test, lines = found.to_json(), numbers.count(run.facts["test"]), []
@@ -41,11 +41,9 @@ def _exported(run: Run, name: str) -> list[str]:
     path = run.folder / MODELS / name / EXPORT_RECORD
     if not path.is_file():
         return []
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        lines = [
-            f"{one['file']}, {one['size'] / 1000:,.0f} kB, off by {one['deviation']:.0e}" for one in record["files"]
-        ]
-        return [f"weights {record['weights']}", *lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and export {name} again.") from None
+    return read_record(path, _exported_lines, f"export {name} again")
+
+
+def _exported_lines(record: Mapping[str, Any]) -> list[str]:
+    lines = [f"{one['file']}, {one['size'] / 1000:,.0f} kB, off by {one['deviation']:.0e}" for one in record["files"]]
+    return [f"weights {record['weights']}", *lines]

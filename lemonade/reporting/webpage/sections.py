@@ -55,10 +55,10 @@ def standing(run: Run) -> Html:
     facts = run.facts
     channels, height, width = facts["input_shape"]
     data = (
-        f"{reading.data_name(run)}: images {height}x{width}x{channels} of {len(facts['classes'])} classes, "
+        f"{run.data_name}: images {height}x{width}x{channels} of {len(facts['classes'])} classes, "
         f"{numbers.count(facts['train'])} to train on, {numbers.count(facts['validation'])} to validate"
     )
-    state = reading.state(run)
+    state = run.state.words
     under_way = [name for name in run.candidates if name not in run.evaluations]
     if under_way and not run.finished:
         state += f", {numbers.quantity(len(under_way), 'child', 'children')} not evaluated yet"
@@ -161,4 +161,4 @@ def _links(names: Sequence[str]) -> Html:
 
 def title(run: Run, shown: Path) -> str:
     """What the browser's tab says."""
-    return f"{shown} · {reading.data_name(run)} · lemonade"
+    return f"{shown} · {run.data_name} · lemonade"

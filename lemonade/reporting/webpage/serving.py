@@ -12,7 +12,7 @@ from threading import Lock
 
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.journal import NAME
+from lemonade.journal import NAME, is_held
 from lemonade.reporting.webpage.writing import news, page
 
 HOST = "127.0.0.1"
@@ -40,7 +40,7 @@ def make_server(folder: Path, port: int) -> ThreadingHTTPServer:
 
 
 class Source:
-    """Reads a run folder for the server: once for each state of its journal, and of what was made of its networks."""
+    """Reads a run folder for the server: once for each state of its journal and process, and of what was made."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -63,7 +63,9 @@ class Source:
         made = [*self._folder.glob("models/*/*.json"), *self._folder.glob("models/*/retrained/*.json")]
         made += self._folder.glob("references/*.json")
         latest = max([path.stat().st_mtime_ns for path in made if path.exists()], default=0)
-        return f'"{found.st_size:x}-{found.st_mtime_ns:x}-{len(made):x}-{latest:x}"'
+        # a process that dies by force leaves no line
+        held = is_held(self._folder)
+        return f'"{found.st_size:x}-{found.st_mtime_ns:x}-{len(made):x}-{latest:x}-{held}"'
 
     def text(self, path: str) -> tuple[str, str]:
         """The state, and what is to be read at `PAGE` or `NEWS`.

@@ -1,0 +1,185 @@
+"""The one reading of a journal's lines: what they come to, taken in one after the other (see `lemonade.journal`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from lemonade.config import BudgetSettings, Config
+from lemonade.errors import LemonadeError
+from lemonade.journal import Line
+from lemonade.objectives import Objective
+from lemonade.types import Candidate, Evaluation, Spent, Status
+
+INTERRUPTED = "interrupted"
+"""Why a run ended that can go on; with any other reason it is finished."""
+
+
+class State(StrEnum):
+    """How a run stands: `KILLED` left no word of its end; `UNKNOWN` is either running or killed."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    KILLED = "killed"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def of(cls, ended: str, held: bool | None) -> State:
+        """How a run stands that ended so (see `Ledger.ended`) and whose folder is held or not (see `is_held`)."""
+        if ended:
+            return cls.INTERRUPTED if ended == INTERRUPTED else cls.FINISHED
+        return {True: cls.RUNNING, False: cls.KILLED, None: cls.UNKNOWN}[held]
+
+    @property
+    def words(self) -> str:
+        """The same for a person."""
+        return {
+            State.INTERRUPTED: "stopped early; it can go on",
+            State.KILLED: "stopped by force; it can go on",
+            State.UNKNOWN: "running, or stopped by force; then it can go on",
+        }.get(self, self.value)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One generation that came to its end.
+
+    Attributes:
+        number: 0 is the initial population.
+        total: How its proposals fared: proposed, duplicate, over_limit, accepted.
+        operators: The same by operator; a proposal counts under each operator it used.
+        front: Ids of the front at its end.
+        hypervolume: Share of the box that this front dominated.
+        spent: What the run had used at its end.
+    """
+
+    number: int
+    total: Mapping[str, int]
+    operators: Mapping[str, Mapping[str, int]]
+    front: tuple[str, ...]
+    hypervolume: float
+    spent: Spent
+
+    @property
+    def proposed(self) -> int:
+        """Children proposed, duplicates included."""
+        return self.total.get("proposed", 0)
+
+
+class Ledger:
+    """What the lines taken so far come to; the first has to be of type ``run``.
+
+    Attributes:
+        config: All settings; the budget is that of the last resume.
+        environment: What the run began on.
+        facts: Of the data set.
+        plugins: SHA-256 of plug-in files by path.
+        objectives: Those in play, with the boxes of the run.
+        candidates: Their records by id, as they came.
+        evaluations: By id, as they came.
+        arrivals: What had been spent when each of them came in.
+        reports: Lines on how proposals fared, by generation.
+        generations: Those that came to their end.
+        ended: Why the run stopped (``"done"`` or ``"interrupted"``); empty while it runs or after a crash.
+        seconds: Active seconds at the last line.
+    """
+
+    config: Config
+    facts: Mapping[str, Any]
+    objectives: tuple[Objective, ...]
+
+    def __init__(self, path: Path) -> None:
+        """Begin with nothing; `path` is the journal's, for errors."""
+        self.path = path
+        self.environment: Mapping[str, Any] = {}
+        self.plugins: Mapping[str, str] = {}
+        self.candidates: dict[str, Mapping[str, Any]] = {}
+        self.evaluations: dict[str, Evaluation] = {}
+        self.arrivals: dict[str, Spent] = {}
+        self.reports: dict[int, Line] = {}
+        self.generations: list[Generation] = []
+        self.ended = ""
+        self.seconds = 0.0
+
+    @property
+    def spent(self) -> Spent:
+        """What all evaluations so far have used, and the active seconds at the last line."""
+        last = next(reversed(self.arrivals.values()), Spent())
+        return replace(last, seconds=self.seconds)
+
+    def take(self, line: Line) -> None:
+        """Take in the next line; one of an unknown type tells nothing.
+
+        Raises:
+            LemonadeError: if it lacks something, or means nothing to this version.
+        """
+        with self.sound():
+            kind = line["type"]
+            if kind == "run":
+                self._begin(line)
+            elif kind == "candidates":
+                self.candidates.update((record["id"], record) for record in line["candidates"])
+                self.reports[line["generation"]] = line
+            elif kind == "evaluation":
+                one = self.evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
+                before = self.spent
+                trained = before.evaluations + (one.status is not Status.REJECTED)
+                self.arrivals[one.id] = Spent(trained, before.examples + one.examples, float(line["s"]))
+            elif kind == "generation":
+                self.generations.append(self._generation(line))
+            elif kind == "resume":
+                budget = BudgetSettings.model_validate(line["budget"])
+                self.config = self.config.model_copy(update={"budget": budget})
+            # whatever comes after an end line belongs to a run that goes on
+            self.ended = str(line["reason"]) if kind == "end" else ""
+            self.seconds = float(line["s"])
+
+    @contextmanager
+    def sound(self) -> Iterator[None]:
+        """Turn what a damaged line leads to into one clear line.
+
+        Raises:
+            LemonadeError: in place of what Python raises where something is missing or of another kind.
+        """
+        try:
+            yield
+        except pydantic.ValidationError as error:
+            name = ".".join(map(str, error.errors()[0]["loc"]))
+            raise LemonadeError(
+                f"{self.path}: '{name}' of its config means nothing to this lemonade; it was written by version "
+                f"{self.environment.get('lemonade')}."
+            ) from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise LemonadeError(f"{self.path}: damaged, a line lacks something ({error!r}).") from None
+
+    def _begin(self, line: Line) -> None:
+        self.environment, self.plugins = line.get("environment", {}), line.get("plugins", {})
+        self.config = Config.model_validate(line["config"])
+        self.facts = line["facts"]
+        self.objectives = tuple(Objective.from_json(one) for one in line["objectives"])
+        if not self.objectives or not {"validation", "classes", "input_shape", "split_hash"} <= self.facts.keys():
+            raise KeyError("objectives or facts of the data set")
+
+    def _generation(self, line: Line) -> Generation:
+        report = self.reports.get(line["generation"], {})
+        return Generation(
+            number=line["generation"],
+            total=report.get("total", {}),
+            operators=report.get("operators", {}),
+            front=tuple(line["front"]),
+            hypervolume=float(line["hypervolume"]),
+            spent=Spent(**known_fields(Spent, line["spent"])),
+        )
+
+
+def known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that this version knows; a graph is stored apart."""
+    names = {one.name for one in fields(kind)} - {"graph"}
+    return {name: value for name, value in record.items() if name in names}
