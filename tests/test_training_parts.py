@@ -41,8 +41,8 @@ def module() -> nn.Module:
         (100, 8_000, 16_000),
         (1_150, 18_400, 36_800),
         (4_000, 64_000, 128_000),
-        (10_000, 96_000, 192_000),
-        (40_000, 96_000, 192_000),
+        (9_000, 96_000, 288_000),
+        (40_000, 96_000, 384_000),
     ],
 )
 def test_networks_see_so_many_epochs_within_bounds(images: int, child: int, initial: int) -> None:

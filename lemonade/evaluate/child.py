@@ -127,7 +127,7 @@ def _trained(
         examples=left,
         seed=candidate.seed + 1,
         device=bench.device,
-        rate=settings.inherited_rate if teacher is not None else None,
+        rate=settings.inherited_rate if teacher is not None else settings.peak_rate,
         stop=lambda curve: hurdle is not None and hurdle.stops(curve, left),
     )
     if hurdle is not None and result.stopped:
