@@ -46,6 +46,18 @@ def test_operators_are_measured_against_fresh_networks(tmp_path):
     assert len((tmp_path / "children.csv").read_text().splitlines()) == 7
 
 
+def test_rates_of_further_trainings_are_compared(tmp_path):
+    run("inheritance/cycles.py", "--first", 500, "--cycle", 300, "--cycles", 2, "--rates", 0.1, "--out", tmp_path)
+    (table,) = tmp_path.glob("cycles-*.csv")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [(row["how"], row["images"]) for row in rows] == [
+        ("first training", "500"),
+        ("trained on", "800"),
+        ("trained on", "1100"),
+        ("in one go", "1100"),
+    ]
+
+
 def test_choices_from_few_images_are_judged(tmp_path):
     command = [sys.executable, "-m", "lemonade", "search", "--evaluations", "6", "--child-examples", "1500", "-q"]
     subprocess.run([*command, "--set", "keep=all", "--out", str(tmp_path / "r")], check=True)

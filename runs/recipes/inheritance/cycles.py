@@ -1,8 +1,8 @@
 """At what rate does a network learn on that has been trained before?
 
-``python runs/recipes/inheritance/cycles.py --out FOLDER`` trains a chain, then trains it on in cycles as children of the
-operator ``continue`` are, with several peak rates, and for comparison a fresh one for as many images in one go.
-`cycles.csv` has a line for each reading: rate, images seen, plain and smoothed validation error.
+``python runs/recipes/inheritance/cycles.py --out FOLDER`` trains a chain, then trains it on in cycles, as
+children of the operator ``continue`` are, with several peak rates, and for comparison a fresh one for as many images in
+one go. `cycles-PARAMS.csv` has a line for each reading: rate, images seen, plain and smoothed validation error.
 """
 
 from __future__ import annotations
