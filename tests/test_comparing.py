@@ -219,6 +219,7 @@ def test_all_is_written_and_agrees(tmp_path):
     }  # fmt: skip
     assert len(files["runs.csv"].read_text().splitlines()) == 5
     summary = json.loads(files["summary.json"].read_text())
+    assert summary["methods"][1]["settings"] == {"dataset": "toy", "method": "random", "budget.evaluations": "100"}
     assert summary["methods"][0]["hypervolume"]["values"] == comparison.volumes(comparison.groups[0])
     page = files["comparison.html"].read_text()
     assert "http" not in page.replace("http-equiv", "")

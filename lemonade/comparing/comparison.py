@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lemonade.comparing.course import By, Course, Values
-from lemonade.comparing.grouping import Group, grouped
+from lemonade.comparing.grouping import Group, grouped, unusual_settings
 from lemonade.comparing.statistics import attained, holm, larger, least_p, mann_whitney, quartiles
 from lemonade.config import parse_limits
 from lemonade.errors import LemonadeError
@@ -207,6 +207,8 @@ class Comparison:
         return {
             "method": group.name,
             "seeds": group.seeds,
+            "settings": unusual_settings(group.runs[0].config),
+            "environment": dict(group.runs[0].environment),
             "runs": [str(short_path(run.folder)) for run in group.runs],
             "hypervolume": {"median": middle, "quartiles": [low, high], "values": self.volumes(group)},
             "spent": {name: float(np.median(values)) for name, values in spendings(group).items()},

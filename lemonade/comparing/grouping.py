@@ -96,6 +96,12 @@ def flat_settings(config: Config) -> dict[str, str]:
     return found
 
 
+def unusual_settings(config: Config) -> dict[str, str]:
+    """Settings that are not the defaults, as `--set` takes them; the seed is left out."""
+    usual = flat_settings(Config())
+    return {name: value for name, value in flat_settings(config).items() if value != usual[name] and name != "seed"}
+
+
 def check_comparable(runs: Sequence[Run]) -> None:
     """See that figures of all runs mean the same.
 
