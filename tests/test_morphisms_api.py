@@ -88,7 +88,7 @@ def test_touched(parent):
     assert touched["remove_layer"] == {"add1", "conv3"}
     assert touched["remove_skip"] == {"conv3"}
     new = {f"bn1_add1_{name}" for name in ("depthwise", "conv", "batch_norm", "depthwise2", "conv2", "batch_norm2")}
-    assert touched["add_branch"] == {*new, "add1", "conv3"}
+    assert touched["add_branch"] == {*new, "add1"}
     assert touched["remove_branch"] == {"add1", "conv3"}
     assert touched["change_branch"] == {"act1_add1_conv", "act1_add1_batch_norm", "add1", "conv3"}
     assert touched["separable"] == {"depthwise1", "conv2"}

@@ -11,7 +11,7 @@ added without a change of the function), and poolings have no batch norm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -67,8 +67,8 @@ class Cell(CellNetworks):
         self.copies = {NORMAL: tuple(normal), REDUCTION: tuple([f"r{s}" for s in range(2, stages + 1)])}
 
     def starts(self) -> list[Start[NetworkGraph]]:
-        """A separable convolution beside a skip, and pooling, at each width."""
-        row = self._row({(0, 2): SKIP, (1, 2): "sep_conv_3x3"})
+        """A separable convolution beside a skip in normal cells, and poolings, at each width."""
+        row = self._row({(NORMAL, 0): SKIP, (NORMAL, 1): "sep_conv_3x3"})
         return [
             Start(self.network(row, width), f"cells of a separable convolution, {width} wide")
             for width in self.widths()
@@ -76,7 +76,7 @@ class Cell(CellNetworks):
 
     def smallest(self) -> list[Start[NetworkGraph]]:
         """Cells of poolings, half as wide as the narrowest start and less."""
-        row = self._row({(0, 2): "max_pool_3x3", (1, 2): "max_pool_3x3"})
+        row = self._row({})
         width, found = self.widths()[0], []
         while width > 0:
             found.append(Start(self.network(row, width), f"cells of poolings, {width} wide"))
@@ -167,7 +167,12 @@ class Cell(CellNetworks):
         nodes.append(Node(f"{name}_out", "concat", tuple([f"{name}_n{target}" for target in self._targets])))
         return nodes
 
-    def _row(self, kinds: dict[tuple[int, int], str]) -> Row:
-        """Both cells with the operations given, and max pooling of the second input in all later sums."""
-        given = {**{(1, target): "max_pool_3x3" for target in self._targets[1:]}, **kinds}
-        return tuple([given.get((place.source, place.target), NONE) for place in self.places])
+    def _row(self, kinds: Mapping[tuple[str, int], str]) -> Row:
+        """Max pooling of both inputs in the first sum, unless others are given, and of the second in all later sums."""
+        row = []
+        for place in self.places:
+            if place.target == self.inputs:
+                row.append(kinds.get((place.cell, place.source), "max_pool_3x3"))
+            else:
+                row.append("max_pool_3x3" if place.source == 1 else NONE)
+        return tuple(row)

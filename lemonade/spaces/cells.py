@@ -65,7 +65,7 @@ class CellNetworks(ABC):
         copies: Beginnings of the names in each copy of a cell, by the cell's name.
     """
 
-    name: ClassVar[str]
+    name: str
     operators: ClassVar[tuple[str, ...]]
     sizes: ClassVar[tuple[str, ...]]
     inputs: ClassVar[int]
