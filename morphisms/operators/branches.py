@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class BranchOperator(Operator):
 
     arity = 2
     repeats = True
+    verb: ClassVar[str]
+    """What it does, with the kind in braces."""
 
     def refusal(self, graph: NetworkGraph, site: Site) -> str:
         places = _places(site)
@@ -114,17 +116,14 @@ class BranchOperator(Operator):
 
     def summary(self, graph: NetworkGraph, site: Site) -> str:
         (source, merge), *others = _places(site)
-        return f"{self.words(graph, source, merge, site)}" + (f" and {len(others)} alike" if others else "")
-
-    @abstractmethod
-    def words(self, graph: NetworkGraph, source: str, merge: str, site: Site) -> str:
-        """What is done at one place."""
+        copies = f" ({1 + len(others)} copies)" if others else ""
+        return f"{self.verb.format(**dict(site.params))} from {source} to {merge}{copies}"
 
 
 class AddBranch(BranchOperator):
     """A branch of a kind, as one more input of an add at `position`."""
 
-    name = "add_branch"
+    name, verb = "add_branch", "add {kind}"
     parameters = {"kind": str, "position": int}  # noqa: RUF012  (declared ClassVar in Operator)
 
     def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
@@ -152,14 +151,11 @@ class AddBranch(BranchOperator):
         is_silent = graph[merge].attrs["scaled"] or _ends_in_norm(_new(graph, source, merge, site))
         return Exactness.BITWISE if is_silent else Exactness.APPROXIMATE
 
-    def words(self, graph: NetworkGraph, source: str, merge: str, site: Site) -> str:
-        return f"add {site['kind']} from {source} to {merge}"
-
 
 class RemoveBranch(BranchOperator):
     """Without a branch; its nodes, and what nothing else reads, are gone."""
 
-    name = "remove_branch"
+    name, verb = "remove_branch", "remove what leads"
 
     def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
         for source, merge in _there(graph):
@@ -179,9 +175,6 @@ class RemoveBranch(BranchOperator):
     def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
         return Exactness.APPROXIMATE
 
-    def words(self, graph: NetworkGraph, source: str, merge: str, site: Site) -> str:
-        return f"remove the branch from {source} to {merge}"
-
 
 class ChangeBranch(BranchOperator):
     """A branch of a kind in place of another one.
@@ -190,7 +183,7 @@ class ChangeBranch(BranchOperator):
     smaller one is the middle of it.
     """
 
-    name = "change_branch"
+    name, verb = "change_branch", "put {kind}"
     parameters = {"kind": str}  # noqa: RUF012  (declared ClassVar in Operator)
 
     def possible_sites(self, graph: NetworkGraph) -> Iterator[Site]:
@@ -227,9 +220,6 @@ class ChangeBranch(BranchOperator):
         was_nothing = [node.op for node in found.nodes] == ["zero"]
         is_silent = graph[merge].attrs["scaled"] or _ends_in_norm(new)
         return Exactness.BITWISE if was_nothing and is_silent else Exactness.APPROXIMATE
-
-    def words(self, graph: NetworkGraph, source: str, merge: str, site: Site) -> str:
-        return f"change the branch from {source} to {merge} to {site['kind']}"
 
 
 def _places(site: Site) -> list[tuple[str, str]]:
