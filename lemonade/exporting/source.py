@@ -120,10 +120,15 @@ def _body(graph: NetworkGraph, sources: Mapping[str, Source]) -> list[str]:
 def _statements(graph: NetworkGraph, sources: Mapping[str, Source]) -> list[_Statement]:
     """One for each node that is not written into the line of its only reader."""
     inlined: dict[str, _Statement] = {}
+    passed: dict[str, str] = {}  # what is another value by another name
     statements = []
     for node in graph.nodes:
-        parts = [inlined.pop(name, _Statement(name, f"{{{name}}}", (name,))) for name in node.inputs]
         made = sources[node.name]
+        names = [passed.get(name, name) for name in node.inputs]
+        if made == Source(None, "{0}") and names[0] not in inlined and node.name != graph.output:
+            passed[node.name] = names[0]
+            continue
+        parts = [inlined.pop(name, _Statement(name, f"{{{name}}}", (name,))) for name in names]
         expression = made.call.replace("{layer}", f"self.{node.name}")
         for position, part in enumerate(parts):
             expression = expression.replace(f"{{{position}}}", part.expression)

@@ -168,11 +168,11 @@ class Cell(CellNetworks):
         return nodes
 
     def _row(self, kinds: Mapping[tuple[str, int], str]) -> Row:
-        """Max pooling of both inputs in the first sum, unless others are given, and of the second in all later sums."""
+        """Max pooling of both inputs in the first sum, unless others are given, and of one node each in later sums."""
         row = []
         for place in self.places:
             if place.target == self.inputs:
                 row.append(kinds.get((place.cell, place.source), "max_pool_3x3"))
             else:
-                row.append("max_pool_3x3" if place.source == 1 else NONE)
+                row.append("max_pool_3x3" if place.source == place.target - self.inputs - 1 else NONE)
         return tuple(row)

@@ -148,7 +148,7 @@ class AddBranch(BranchOperator):
 
     def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
         source, merge = site.nodes[:2]
-        is_silent = graph[merge].attrs["scaled"] or _ends_in_norm(_new(graph, source, merge, site))
+        is_silent = _is_silent(graph[merge], _new(graph, source, merge, site))
         return Exactness.BITWISE if is_silent else Exactness.APPROXIMATE
 
 
@@ -218,8 +218,7 @@ class ChangeBranch(BranchOperator):
         ):
             return Exactness.TOLERANCE
         was_nothing = [node.op for node in found.nodes] == ["zero"]
-        is_silent = graph[merge].attrs["scaled"] or _ends_in_norm(new)
-        return Exactness.BITWISE if was_nothing and is_silent else Exactness.APPROXIMATE
+        return Exactness.BITWISE if was_nothing and _is_silent(graph[merge], new) else Exactness.APPROXIMATE
 
 
 def _places(site: Site) -> list[tuple[str, str]]:
@@ -247,8 +246,9 @@ def _form(node: Node) -> tuple[str, Mapping[str, float]]:
     return node.op, node.attrs
 
 
-def _ends_in_norm(nodes: Sequence[Node]) -> bool:
-    return nodes[-1].op == "batch_norm"
+def _is_silent(merge: Node, new: Sequence[Node]) -> bool:
+    """Whether a new branch adds nothing to begin with."""
+    return bool(merge.attrs["scaled"]) or new[-1].op in ("batch_norm", "zero")
 
 
 def _alike(old: Sequence[Node], new: Sequence[Node]) -> bool:
