@@ -275,7 +275,7 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
     for name in [name for name in tree if isinstance(name, str) and "." in name]:
         _put(tree, name, tree.pop(name))  # `search.children: 4` means what --set search.children=4 does
     for name, value in (settings or {}).items():
-        dotted = "space.name" if name == "space" and isinstance(value, str) else SHORT.get(name, name)
+        dotted = "space.name" if name == "space" and not isinstance(value, Mapping) else SHORT.get(name, name)
         if value is None and dotted not in setting_names():
             _put(tree, dotted, value)  # refused below, by name
         if value is not None:

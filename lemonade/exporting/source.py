@@ -69,7 +69,7 @@ def python_source(
         about: What the docstring says.
     """
     sources = {node.name: OPS[node.op].source(node.attrs, graph.input_shapes(node)) for node in graph.nodes}
-    layers = [f"        self.{name} = {made.layer}" for name, made in sources.items() if made.layer]
+    layers = [_layer(name, made.layer) for name, made in sources.items() if made.layer]
     shape = ", ".join(map(str, graph.input_shape))
     body = _body(graph, sources)
     uses_functional = any("F." in line for line in body)
@@ -160,6 +160,15 @@ def _variables(statements: Sequence[_Statement]) -> dict[str, str]:
         is_passed_on = readers.get(statement.target) == [position + 1]
         names[statement.target] = "x" if is_passed_on else statement.target
     return names
+
+
+def _layer(name: str, expression: str) -> str:
+    """The statement that makes a layer, in as many lines as it needs."""
+    line = f"        self.{name} = {expression}"
+    if len(line) <= WIDTH:
+        return line
+    head, _, inside = line.partition("(")
+    return f"{head}(\n            {inside[:-1]}\n        )"
 
 
 def _commented(head: str, expression: str, shape: Sequence[int]) -> str:

@@ -110,6 +110,7 @@ def _cell(name: str, source: str, row: Row, shape: tuple[int, int, int]) -> list
 def _residual(name: str, source: str, channels: int, sides: tuple[int, int]) -> list[Node]:
     """The benchmark's residual block of stride 2; the shortcut is average pooling and a 1x1 convolution."""
     is_even = all(side % 2 == 0 for side in sides)  # windows of 2 would leave out the last row or column
+    pool: dict[str, float] = {"kernel": 2} if is_even else {"kernel": 3, "count_include_pad": False}
     nodes = []
     read = source
     for half, stride in (("a", 2), ("b", 1)):
@@ -121,7 +122,7 @@ def _residual(name: str, source: str, channels: int, sides: tuple[int, int]) -> 
         read = f"{name}{half}_bn"
     return [
         *nodes,
-        Node(f"{name}_pool", "avg_pool", (source,), {"kernel": 2 if is_even else 3, "count_include_pad": False}),
+        Node(f"{name}_pool", "avg_pool", (source,), pool),
         Node(f"{name}_conv", "conv", (f"{name}_pool",), _attrs(channels, 1, 1)),
         Node(f"{name}_add", "add", (f"{name}_conv", read)),
     ]
