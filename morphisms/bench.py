@@ -26,7 +26,8 @@ from morphisms.reference import fvcore_costs
 from morphisms.verify import deviation
 from morphisms.weights import initial_weights
 
-ACTING = tuple([operator for name, operator in OPERATORS.items() if name != "continue"])
+# those on copies of cells act where a space says
+ACTING = tuple([operator for name, operator in OPERATORS.items() if name != "continue" and not operator.repeats])
 GROWING = tuple([OPERATORS[name] for name in ("deepen", "widen", "add_skip", "concat_skip")])
 LEAST_NODES = 20
 

@@ -159,6 +159,15 @@ class TestChanging:
         assert child.record.exactness is Exactness.BITWISE
         assert error(graph, weights, child) == 0
 
+    def test_the_least_exact_place_decides(self):
+        graph = cells(False)
+        for source, merge, kind in (("c1_a", "c1_s", "none"), ("c2_a", "c2_s", "max_pool_3x3")):
+            graph = add_branch(graph, random_weights(graph, 0), source, merge, kind, 1).graph
+        changed = [OPERATORS["change_branch"].record(graph, site(*nodes, kind="nor_conv_3x3"), 0) for nodes in (
+            BOTH[:2], BOTH
+        )]  # fmt: skip
+        assert [record.exactness for record in changed] == [Exactness.BITWISE, Exactness.APPROXIMATE]
+
     def test_another_kind_comes_in_its_place(self):
         graph = both("add_branch", cells(True), random_weights(cells(True), 0), kind="sep_conv_3x3", position=0).graph
         weights = random_weights(graph, 1)

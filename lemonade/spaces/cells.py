@@ -28,7 +28,7 @@ Row = tuple[str, ...]
 
 MOST_TRIES = 20
 """Rows drawn for a crossover before it gives up on one that is a cell."""
-REMEMBERED = 4096
+REMEMBERED = 512
 """Graphs whose rows are kept, since a parent is asked for its own again and again."""
 PATH_FEATURES = 5
 

@@ -34,7 +34,7 @@ class NetworkSpace:
     """
 
     name = "network"
-    operators: ClassVar[tuple[str, ...]] = tuple([name for name in OPERATORS if not name.endswith("_branch")])
+    operators: ClassVar[tuple[str, ...]] = tuple([name for name, one in OPERATORS.items() if not one.repeats])
     sizes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(

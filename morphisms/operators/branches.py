@@ -114,6 +114,14 @@ class BranchOperator(Operator):
         whole = carried(child, weights, {}, rng, tensors)
         return whole if batch is None or not norms else with_batch_statistics(child, whole, batch, only=norms)
 
+    def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
+        levels = [self.place_exactness(graph, source, merge, site) for source, merge in _places(site)]
+        return max(levels, key=list(Exactness).index)
+
+    @abstractmethod
+    def place_exactness(self, graph: NetworkGraph, source: str, merge: str, site: Site) -> Exactness:
+        """The level kept at one place."""
+
     def summary(self, graph: NetworkGraph, site: Site) -> str:
         (source, merge), *others = _places(site)
         copies = f" ({1 + len(others)} copies)" if others else ""
@@ -146,8 +154,7 @@ class AddBranch(BranchOperator):
         position = site["position"]
         return (*node.inputs[:position], new[-1].name, *node.inputs[position:])
 
-    def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
-        source, merge = site.nodes[:2]
+    def place_exactness(self, graph: NetworkGraph, source: str, merge: str, site: Site) -> Exactness:
         is_silent = _is_silent(graph[merge], _new(graph, source, merge, site))
         return Exactness.BITWISE if is_silent else Exactness.APPROXIMATE
 
@@ -172,7 +179,7 @@ class RemoveBranch(BranchOperator):
         assert found is not None
         return tuple([name for k, name in enumerate(node.inputs) if k != found.position])
 
-    def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
+    def place_exactness(self, graph: NetworkGraph, source: str, merge: str, site: Site) -> Exactness:
         return Exactness.APPROXIMATE
 
 
@@ -208,8 +215,7 @@ class ChangeBranch(BranchOperator):
         assert found is not None
         return (*node.inputs[: found.position], new[-1].name, *node.inputs[found.position + 1 :])
 
-    def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
-        source, merge = site.nodes[:2]
+    def place_exactness(self, graph: NetworkGraph, source: str, merge: str, site: Site) -> Exactness:
         found, new = branch(graph, source, merge), _new(graph, source, merge, site)
         assert found is not None
         if _alike(found.nodes, new) and all(
