@@ -201,15 +201,19 @@ class CellNetworks(ABC):
         return [2, sum(PATH_FEATURES + number for number in kinds.values())]
 
     def _nodes(self, edges: Iterable[tuple[Place, str]]) -> list[list[Edge]]:
-        """The edges into each node of a cell, as `path_features` wants them: its inputs follow a common beginning."""
-        first = self.inputs - 1  # a single input is the beginning itself
-        nodes: dict[int, list[Edge]] = {k: [Edge(0, None)] for k in range(self.inputs)} if first else {}
+        """The edges into each node of a cell, as `path_features` wants them: from one beginning to one end."""
+        if self.inputs == 1:
+            nodes: dict[int, list[Edge]] = {}
+            before = 0
+        else:  # the inputs follow a common beginning
+            nodes = {number: [Edge(0, None)] for number in range(self.inputs)}
+            before = 1
         for place, kind in edges:
             into = nodes.setdefault(place.target, [])
             if kind != NONE:
-                into.append(Edge(place.source + bool(first), None if kind == SKIP else kind))
-        if first:
-            nodes[len(nodes)] = [Edge(node + 1, None) for node in range(self.inputs, len(nodes))]
+                into.append(Edge(place.source + before, None if kind == SKIP else kind))
+        if self.inputs > 1:  # and all sums lead to a common end
+            nodes[len(nodes)] = [Edge(number + before, None) for number in range(self.inputs, len(nodes))]
         return list(nodes.values())
 
     def _ends(self, place: Place) -> list[tuple[str, str]]:
