@@ -207,8 +207,8 @@ class TestPublicSide:
                 "space.nodes: the space 'nasbench201' has no such size, got 4. Its sizes: space.cells, space.channels.",
             ),
             (
-                {"space": "cell", "search.operators": ["widen"]},
-                "operator 'widen' does not exist on the space 'cell'. There: add_branch, remove_branch, change_branch",
+                {"space": "cell", "search.operators": ["deepen"]},
+                "operator 'deepen' does not exist on the space 'cell'. There: add_branch, remove_branch, change_branch",
             ),
             ({"search.operators": ["add_branch"]}, "operator 'add_branch' does not exist on the space 'network'."),
             ({"method": "local"}, "method 'local' does not exist on the space 'network'."),

@@ -6,6 +6,7 @@ from graphs import images, random_weights
 
 from lemonade.config import SpaceSettings
 from lemonade.spaces import SPACES, GridSpace
+from lemonade.spaces.cell import Cell
 from lemonade.spaces.nasbench201 import NasBench201
 from lemonade.spaces.table import split_architecture
 from morphisms import (
@@ -98,7 +99,7 @@ class TestConformance:
             assert np.isfinite(found).all()
 
     def test_only_operators_that_are_asked_for_act(self, name):
-        used = [one for one in SPACES[name].operators if one != "continue"][-1]
+        used = next(one for one in SPACES[name].operators if one != "continue")
         space = SPACES[name]((1, 8, 8), 7, [used], 3, SpaceSettings(name=name, **SMALL[name]))
         made = space.mutate(space.starts()[1].genotype, np.random.default_rng(0))
         assert {record.operator for record in made[1]} == {used}
@@ -162,6 +163,32 @@ class TestCell:
             for _ in range(5):
                 graph, _ = space.mutate(graph, rng)
                 assert space.allows(space.row(graph))
+
+    @pytest.mark.parametrize(("operator", "exact"), [("widen", True), ("prune", False)])
+    def test_widths_change_in_proportion_and_weights_come_along(self, operator, exact):
+        space = Cell((1, 8, 8), 7, [operator], 1, SpaceSettings(name="cell", channels=12))
+        graph = space.starts()[-1].genotype
+        for seed in range(4):
+            child, (record,) = space.mutate(graph, np.random.default_rng(seed))
+            width = space.channels(child)
+            assert (width > 12) == exact
+            assert child == space.network(space.row(graph), width)
+            weights, batch = random_weights(graph, seed), images(graph, 1)
+            made = replay(graph, weights, [record], images(graph, 2, count=8))
+            assert made.graph == child
+            if exact:
+                assert record.exactness is Exactness.TOLERANCE
+                assert deviation(build_module(graph, weights), build_module(child, made.weights), batch) < 1e-5
+
+    def test_a_widened_network_goes_on_as_a_cell(self):
+        space, rng = make("cell"), np.random.default_rng(0)
+        graph, widths = space.starts()[0].genotype, set()
+        for _ in range(40):
+            graph, _ = space.mutate(graph, rng)
+            widths.add(space.channels(graph))
+            assert space.channels(graph) == int(space.key(graph).split()[0]) == graph.shape("s1c1_n2")[0]
+            assert graph.shape("s2c1_n2")[0] == 2 * space.channels(graph)
+        assert len(widths) > 3
 
     def test_sizes(self):
         shapes = [make("cell", (3, side, side), **sizes).starts()[-1].genotype for side, sizes in (

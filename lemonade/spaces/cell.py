@@ -35,12 +35,15 @@ LARGE = 16
 class Cell(CellNetworks):
     """The space; `space.cells` normal cells a stage, `space.nodes` sums in each cell.
 
-    The start networks are a quarter, a half and the whole of `space.channels` wide in the first stage; children are as
-    wide as their parents.
+    The start networks are a quarter, a half and the whole of `space.channels` wide in the first stage. An operator acts
+    on an edge, or on the width of the whole network.
     """
 
     name = "cell"
-    operators: ClassVar[tuple[str, ...]] = ("add_branch", "remove_branch", "change_branch", "continue")
+    operators: ClassVar[tuple[str, ...]] = (
+        *("add_branch", "remove_branch", "change_branch"),
+        *("widen", "prune", "continue"),
+    )
     sizes: ClassVar[tuple[str, ...]] = ("cells", "channels", "nodes")
     inputs = 2
 

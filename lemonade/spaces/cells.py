@@ -21,8 +21,11 @@ from lemonade.spaces.base import Start
 from lemonade.spaces.paths import Edge, path_features
 from morphisms import OPERATORS, Morphism, NetworkGraph, Node, Site, flops, params
 from morphisms.branches import kind_of
+from morphisms.channels import channel_groups
+from morphisms.operators.resize import Resize
 
 NONE, SKIP = "none", "skip_connect"
+STEM = "stem_conv"
 Row = tuple[str, ...]
 """An operation for each edge."""
 
@@ -57,7 +60,7 @@ class CellNetworks(ABC):
         input_shape: (channels, height, width) of the images.
         classes: Number of classes.
         operators: Names of the operators to use.
-        operators_most: A child gets one to this many changes of an edge, their number drawn uniformly.
+        operators_most: A child gets one to this many changes, their number drawn uniformly.
         settings: Sizes of the network.
 
     Attributes:
@@ -138,7 +141,7 @@ class CellNetworks(ABC):
 
     def channels(self, genotype: NetworkGraph) -> int:
         """Channels of the first stage."""
-        return int(genotype["stem_conv"].attrs["channels"])
+        return int(genotype[STEM].attrs["channels"])
 
     def random(self, rng: np.random.Generator) -> NetworkGraph:
         """A network drawn without a parent."""
@@ -148,14 +151,13 @@ class CellNetworks(ABC):
     def mutate(
         self, genotype: NetworkGraph, rng: np.random.Generator, most: int | None = None
     ) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:
-        """One to `most` changes of an edge, each by an operator drawn uniformly among those that can act."""
+        """One to `most` changes, each by an operator drawn uniformly among those that can act."""
         graph, records = genotype, []
         for _ in range(int(rng.integers(1, (most or self._most) + 1))):
             for position in rng.permutation(len(self._operators)):
-                choices = self._choices(self.row(graph), self._operators[position])
-                if choices:
-                    edge, kind = choices[rng.integers(len(choices))]
-                    graph, record = self._changed(graph, edge, kind, rng)
+                made = self._step(graph, self._operators[position], rng)
+                if made is not None:
+                    graph, record = made
                     records.append(record)
                     break
         return (graph, tuple(records)) if records else None
@@ -219,6 +221,24 @@ class CellNetworks(ABC):
     def _ends(self, place: Place) -> list[tuple[str, str]]:
         """Names of source and target of an edge in each copy."""
         return [(f"{copy}_n{place.source}", f"{copy}_n{place.target}") for copy in self.copies[place.cell]]
+
+    def _step(
+        self, graph: NetworkGraph, operator: str, rng: np.random.Generator
+    ) -> tuple[NetworkGraph, Morphism] | None:
+        """One change by an operator; None if it cannot act."""
+        acting = OPERATORS[operator]
+        if not isinstance(acting, Resize):
+            choices = self._choices(self.row(graph), operator)
+            return self._changed(graph, *choices[int(rng.integers(len(choices)))], rng) if choices else None
+        sizes = acting.sizes(self.channels(graph))
+        if not sizes:
+            return None
+        producers = tuple([group.producers[0] for group in channel_groups(graph) if not group.fixed])
+        assert producers[0] == STEM  # the others change in proportion
+        site = Site(producers, (("channels", sizes[int(rng.integers(len(sizes)))]),))
+        child = acting.rewrite(graph, site).child
+        self._remembered(child, self.row(graph))
+        return child, acting.record(graph, site, int(rng.integers(2**31)))
 
     def _choices(self, row: Row, operator: str) -> list[tuple[int, str]]:
         """Edges that an operator can act on, each with an operation it can bring there."""
@@ -284,8 +304,8 @@ def head(source: str, classes: int) -> list[Node]:
 def stem(channels: int) -> list[Node]:
     """A 3x3 convolution and batch norm."""
     return [
-        Node("stem_conv", "conv", ("input",), {"channels": channels, "kernel": 3}),
-        Node("stem_bn", "batch_norm", ("stem_conv",)),
+        Node(STEM, "conv", ("input",), {"channels": channels, "kernel": 3}),
+        Node("stem_bn", "batch_norm", (STEM,)),
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
 from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, flops, graph_hash, params
+from morphisms.operators.branches import BranchOperator
 from morphisms.ops import OPS
 
 WIDTHS = (2, 4, 8, 16, 32)
@@ -34,7 +35,9 @@ class NetworkSpace:
     """
 
     name = "network"
-    operators: ClassVar[tuple[str, ...]] = tuple([name for name, one in OPERATORS.items() if not one.repeats])
+    operators: ClassVar[tuple[str, ...]] = tuple(
+        [name for name, one in OPERATORS.items() if not isinstance(one, BranchOperator)]
+    )
     sizes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(

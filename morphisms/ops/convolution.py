@@ -104,6 +104,7 @@ class Depthwise(Op):
     name = "depthwise"
     required = ("kernel",)
     defaults = {"stride": 1, "dilation": 1, "bias": False}  # noqa: RUF012
+    later = ("dilation",)
 
     def check(self, attrs: Attrs) -> None:
         _check_window(attrs)

@@ -48,6 +48,7 @@ class AvgPool(MaxPool):
 
     name = "avg_pool"
     defaults = {"stride": 2, "count_include_pad": True}  # noqa: RUF012  (declared ClassVar in Op)
+    later = ("count_include_pad",)
 
     def check(self, attrs: Attrs) -> None:
         super().check(attrs)
