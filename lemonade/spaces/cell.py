@@ -18,7 +18,8 @@ import numpy as np
 
 from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
-from lemonade.spaces.cells import NONE, SKIP, CellNetworks, Place, Row, halved, head, stem
+from lemonade.spaces.cells import NONE, SKIP, CellNetworks, Place, Row
+from lemonade.spaces.skeleton import halved, head, stem
 from morphisms import NetworkGraph, Node
 from morphisms.branches import new_branch
 

@@ -19,13 +19,13 @@ import numpy as np
 from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
 from lemonade.spaces.paths import Edge, path_features
-from morphisms import OPERATORS, Morphism, NetworkGraph, Node, Site, flops, params
+from lemonade.spaces.skeleton import STEM
+from morphisms import OPERATORS, Morphism, NetworkGraph, Site, flops, params
 from morphisms.branches import kind_of
 from morphisms.channels import channel_groups
 from morphisms.operators.resize import Resize
 
 NONE, SKIP = "none", "skip_connect"
-STEM = "stem_conv"
 Row = tuple[str, ...]
 """An operation for each edge."""
 
@@ -290,25 +290,3 @@ class CellNetworks(ABC):
             self._rows.clear()
         self._rows[id(graph)] = graph, row  # with the graph, so that its id is given to no other
         return row
-
-
-def head(source: str, classes: int) -> list[Node]:
-    """Global average pooling and a linear layer."""
-    return [
-        Node("pool", "global_avg_pool", (source,)),
-        Node("flatten", "flatten", ("pool",)),
-        Node("linear", "linear", ("flatten",), {"features": classes}),
-    ]
-
-
-def stem(channels: int) -> list[Node]:
-    """A 3x3 convolution and batch norm."""
-    return [
-        Node(STEM, "conv", ("input",), {"channels": channels, "kernel": 3}),
-        Node("stem_bn", "batch_norm", (STEM,)),
-    ]
-
-
-def halved(shape: tuple[int, int]) -> tuple[int, int]:
-    """Height and width behind a stride of 2."""
-    return -(-shape[0] // 2), -(-shape[1] // 2)

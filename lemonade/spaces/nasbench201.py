@@ -13,7 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 from lemonade.spaces.base import Start
-from lemonade.spaces.cells import CellNetworks, Place, Row, halved, head, stem
+from lemonade.spaces.cells import CellNetworks, Place, Row
+from lemonade.spaces.skeleton import halved, head, stem
 from lemonade.spaces.table import join_architecture
 from morphisms import NetworkGraph, Node
 from morphisms.branches import new_branch
