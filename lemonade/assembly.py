@@ -88,15 +88,31 @@ def check_names(config: Config) -> None:
     Raises:
         LemonadeError: naming the setting and the nearest known name.
     """
-    if config.space not in SPACES:
-        raise unknown("space", config.space, SPACES)
-    check_method(config.method, config.space)
-    for name in config.search.operators or ():
-        if name not in OPERATORS:
-            raise unknown("operator", name, OPERATORS)
+    if config.space.name not in SPACES:
+        raise unknown("space", config.space.name, SPACES)
+    check_method(config.method, config.space.name)
+    _check_space(config)
     _check_latency(config.latency)
     # the number of classes, not known yet, only decides where the error's box ends
     check_limits(config.limits, resolve(config.objectives, 10, config.boxes))
+
+
+def _check_space(config: Config) -> None:
+    """Refuse operators and sizes that the space does not have."""
+    space = SPACES[config.space.name]
+    for name in config.search.operators or ():
+        if name not in OPERATORS:
+            raise unknown("operator", name, OPERATORS)
+        if name not in space.operators:
+            raise LemonadeError(
+                f"operator '{name}' does not exist on the space '{space.name}'. There: {', '.join(space.operators)}."
+            )
+    for name, value in config.space.model_dump(exclude={"name"}, exclude_none=True).items():
+        if name not in space.sizes:
+            sizes = ", ".join(f"space.{one}" for one in space.sizes) or "none"
+            raise LemonadeError(
+                f"space.{name}: the space '{space.name}' has no such size, got {value}. Its sizes: {sizes}."
+            )
 
 
 def _check_latency(latency: LatencySettings) -> None:
@@ -240,13 +256,15 @@ class Assembly:
     def search(self) -> Search:
         """A new search method, as at the beginning of the run."""
         config, settings = self.config, self.config.search
-        operators = settings.operators or tuple(OPERATORS)
-        space = SPACES[config.space](
+        kind = SPACES[config.space.name]
+        operators = settings.operators or kind.operators
+        space = kind(
             self.dataset.input_shape,
             len(self.dataset.classes),
             # training a member further is no step from one network to another: the method proposes it
             [name for name in operators if name != "continue"],
             settings.operators_most,
+            config.space,
         )
         setting = Setting(
             search=settings,

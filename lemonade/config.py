@@ -74,6 +74,22 @@ class BudgetSettings(Settings):
     time: Seconds | None = Field(None, gt=0, description="active wall time in seconds, or 90s, 10m, 1.5h")
 
 
+class SpaceSettings(Settings):
+    """What networks may look like. Sizes are read by the spaces that have them; each space has its own defaults."""
+
+    name: str = "network"
+    cells: int | None = Field(None, ge=1, le=20, description="cell, nasbench201: copies in each stage; default: 1, 5")
+    channels: int | None = Field(
+        None, ge=1, le=512, description="cell, nasbench201: of the first stage; default: 16 (cell: the widest start)"
+    )
+    nodes: int | None = Field(None, ge=2, le=6, description="cell: sums in a cell; default: 3")
+
+
+def named_space(value: object) -> object:
+    """``"cell"`` for a space stands for ``{"name": "cell"}``."""
+    return {"name": value} if isinstance(value, str) else value
+
+
 class DataSettings(Settings):
     """How images become splits. The seed of the split is its own, so that runs of other seeds see the same images."""
 
@@ -209,7 +225,7 @@ class Config(Settings):
     """Everything that decides a run's outcome; stored as `config.yaml` in the run folder."""
 
     dataset: str = "digits"
-    space: str = "network"
+    space: Annotated[SpaceSettings, BeforeValidator(named_space)] = SpaceSettings()
     method: str = "lemonade"
     objectives: tuple[str, ...] = ("error", "params", "flops")
     limits: dict[str, float] = Field(default_factory=dict, description="largest allowed value by objective")
@@ -244,7 +260,7 @@ SHORT = {
 }
 
 
-SECTIONS = ("budget", "data", "search", "selection", "training", "latency")
+SECTIONS = ("space", "budget", "data", "search", "selection", "training", "latency")
 
 
 def setting_names(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
@@ -270,10 +286,12 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
         LemonadeError: for a file that cannot be read, an unknown name or a value out of range, naming file and line.
     """
     tree, lines, source = read_yaml(Path(file)) if file is not None else ({}, {}, "")
+    if "space" in tree:
+        tree["space"] = named_space(tree["space"])
     for name in [name for name in tree if isinstance(name, str) and "." in name]:
         _put(tree, name, tree.pop(name))  # `search.children: 4` means what --set search.children=4 does
     for name, value in (settings or {}).items():
-        dotted = SHORT.get(name, name)
+        dotted = "space.name" if name == "space" and not isinstance(value, Mapping) else SHORT.get(name, name)
         if value is None and dotted not in setting_names():
             _put(tree, dotted, value)  # refused below, by name
         if value is not None:

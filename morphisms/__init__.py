@@ -28,7 +28,19 @@ from morphisms.serialize import (
 if TYPE_CHECKING:
     from morphisms.inheritance import Child, act, replay
     from morphisms.module import GraphModule, build_module
-    from morphisms.shorthand import add_skip, concat_skip, deepen, prune, remove_layer, remove_skip, separable, widen
+    from morphisms.shorthand import (
+        add_branch,
+        add_skip,
+        change_branch,
+        concat_skip,
+        deepen,
+        prune,
+        remove_branch,
+        remove_layer,
+        remove_skip,
+        separable,
+        widen,
+    )
     from morphisms.verify import deviation
     from morphisms.weights import Weights, initial_weights
 
@@ -36,7 +48,11 @@ _NEED_TORCH = {
     **dict.fromkeys(("Child", "act", "replay"), "inheritance"),
     **dict.fromkeys(("GraphModule", "build_module"), "module"),
     **dict.fromkeys(
-        ("add_skip", "concat_skip", "deepen", "prune", "remove_layer", "remove_skip", "separable", "widen"), "shorthand"
+        (
+            *("add_branch", "add_skip", "change_branch", "concat_skip", "deepen", "prune"),
+            *("remove_branch", "remove_layer", "remove_skip", "separable", "widen"),
+        ),
+        "shorthand",
     ),
     "deviation": "verify",
     **dict.fromkeys(("Weights", "initial_weights"), "weights"),
@@ -59,8 +75,10 @@ __all__ = [
     "Weights",
     "act",
     "activation_bytes",
+    "add_branch",
     "add_skip",
     "build_module",
+    "change_branch",
     "concat_skip",
     "deepen",
     "deviation",
@@ -74,6 +92,7 @@ __all__ = [
     "load_weights",
     "params",
     "prune",
+    "remove_branch",
     "remove_layer",
     "remove_skip",
     "replay",

@@ -22,11 +22,13 @@ from morphisms.hashing import graph_hash
 from morphisms.inheritance import replay
 from morphisms.module import build_module
 from morphisms.operators import OPERATORS, Operator
+from morphisms.operators.branches import BranchOperator
 from morphisms.reference import fvcore_costs
 from morphisms.verify import deviation
 from morphisms.weights import initial_weights
 
-ACTING = tuple([operator for name, operator in OPERATORS.items() if name != "continue"])
+# those on branches of cells act where a space says
+ACTING = tuple([one for one in OPERATORS.values() if one.name != "continue" and not isinstance(one, BranchOperator)])
 GROWING = tuple([OPERATORS[name] for name in ("deepen", "widen", "add_skip", "concat_skip")])
 LEAST_NODES = 20
 

@@ -68,7 +68,8 @@ class Node:
         object.__setattr__(self, "attrs", attrs)
         object.__setattr__(self, "attr_items", items)
         # repr tells 1 from 1.0 and True, which a dict key would not
-        object.__setattr__(self, "signature", self.op + "".join([f",{key}={value!r}" for key, value in items]))
+        told = [f",{key}={value!r}" for key, value in items if key not in kind.later or value != kind.defaults[key]]
+        object.__setattr__(self, "signature", self.op + "".join(told))
 
     def reading(self, old: str, new: str) -> Node:
         """The node with every read of `old` turned to `new`; itself if it does not read `old`."""

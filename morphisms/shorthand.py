@@ -51,3 +51,20 @@ def remove_skip(graph: NetworkGraph, weights: Weights, site: str, position: int 
 def separable(graph: NetworkGraph, weights: Weights, site: str, **options: Any) -> Child:
     """With a convolution replaced by a depthwise and a 1x1 one, by singular value decomposition; approximate."""
     return act("separable", graph, weights, site, **options)
+
+
+def add_branch(
+    graph: NetworkGraph, weights: Weights, source: str, merge: str, kind: str, position: int, **options: Any
+) -> Child:
+    """A branch from a node to an add, as its input `position`; exact where it can start at nothing."""
+    return act("add_branch", graph, weights, (source, merge), kind=kind, position=position, **options)
+
+
+def remove_branch(graph: NetworkGraph, weights: Weights, source: str, merge: str, **options: Any) -> Child:
+    """Without the branch from a node to an add; approximate."""
+    return act("remove_branch", graph, weights, (source, merge), **options)
+
+
+def change_branch(graph: NetworkGraph, weights: Weights, source: str, merge: str, kind: str, **options: Any) -> Child:
+    """With a branch of another kind from a node to an add; exact for a larger kernel or in place of nothing."""
+    return act("change_branch", graph, weights, (source, merge), kind=kind, **options)

@@ -27,6 +27,7 @@ MAP_OPS = (
     "concat",
     "dropout",
     "identity",
+    "zero",
 )
 HEADS = ("global", "flatten", "two_linear", "pooled_conv", "none")
 MOST_CHANNELS = 24
@@ -81,16 +82,20 @@ def _add_map_node(draw: st.DrawFn, build: Builder, op: str, source: str) -> None
         build.add(op, source, channels=draw(st.integers(1, 8)), kernel=draw(kernel), stride=draw(stride),
                   bias=draw(st.booleans()))  # fmt: skip
     elif op == "depthwise":
-        build.add(op, source, kernel=draw(kernel), stride=draw(stride), bias=draw(st.booleans()))
+        build.add(op, source, kernel=draw(kernel), stride=draw(stride), dilation=draw(st.sampled_from((1, 1, 2))),
+                  bias=draw(st.booleans()))  # fmt: skip
     elif op == "grouped_conv":
         groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
         build.add(op, source, channels=groups * draw(st.integers(1, 3)), kernel=draw(kernel), groups=groups,
                   bias=draw(st.booleans()))  # fmt: skip
-    elif op in ("max_pool", "avg_pool"):
+    elif op == "max_pool":
         build.add(op, source, kernel=draw(st.integers(1, 5)), stride=draw(st.integers(1, 3)))
+    elif op == "avg_pool":
+        build.add(op, source, kernel=draw(st.integers(1, 5)), stride=draw(st.integers(1, 3)),
+                  count_include_pad=draw(st.booleans()))  # fmt: skip
     elif op == "add":
         alike = [name for name, shape in build.shapes.items() if shape == build.shapes[source]]
-        others = draw(st.lists(st.sampled_from(alike), min_size=1, max_size=2))
+        others = draw(st.lists(st.sampled_from(alike), max_size=2))
         build.add(op, source, *others, scaled=draw(st.booleans()))
     elif op == "concat":
         fits = [name for name, shape in build.shapes.items() if shape[1:] == build.shapes[source][1:]]

@@ -142,7 +142,7 @@ def space_of(rows, seed=1):
 def test_neighbours_differ_in_one_operation_of_one_edge():
     space = space_of(ROWS)
     assert isinstance(space, GridSpace)
-    around = space.neighbours(ROWS[100])
+    around = [one for one, _ in space.neighbours(ROWS[100], np.random.default_rng(0))]
     assert len(set(around)) == len(around) == 6 * 2
     assert all(one in set(ROWS) for one in around)
     split = [one.replace("+", "").split("|") for one in (ROWS[100], *around)]
@@ -169,14 +169,16 @@ def test_children_are_rows_and_differ(most):
         child, records = space.mutate(parent, rng, most)
         assert records == ()
         assert 1 <= sum(a != b for a, b in zip(space._flat[parent], space._flat[child], strict=True)) <= most
-        mixed = space.crossover(parent, child, rng)
+        mixed, _ = space.crossover(parent, child, rng)
         assert all(one in both for one, *both in zip(*[space._flat[t] for t in (mixed, parent, child)], strict=True))
 
 
 def test_operations_of_one_edge_alone_and_other_shapes():
     rows = [f"|a~0|+|{x}~0|b~1|+|{y}~2|" for x in "pq" for y in "rst"]
     space = TableSpace({text: {"size": k + 1.0} for k, text in enumerate(rows)}, 1, 3)
-    assert sorted(space.neighbours(rows[0])) == sorted([rows[3], rows[1], rows[2]])
+    assert sorted(one for one, _ in space.neighbours(rows[0], np.random.default_rng(0))) == sorted(
+        [rows[3], rows[1], rows[2]]
+    )
     assert len(space.features(rows[0])) == sum(space.groups())
 
 

@@ -10,21 +10,21 @@ from scipy.stats import gaussian_kde
 from tables import architectures, by_wiring, price
 
 from lemonade.bench.table import ON_TABLES, table_setting
-from lemonade.config import SearchSettings, make_config
+from lemonade.config import SearchSettings, SpaceSettings, make_config
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import landscape
 from lemonade.methods import METHODS, Setting, make_search, methods_on
 from lemonade.objectives import costs, resolve, vector
 from lemonade.spaces import SPACES
 from lemonade.types import Candidate, Evaluation, Status
-from morphisms import OPERATORS, replay
+from morphisms import replay
 from morphisms.weights import initial_weights
 
 OBJECTIVES = resolve(("error", "params", "flops"), 10)
-OPERATORS_USED = [name for name in OPERATORS if name != "continue"]
 ROWS = architectures()
 ERRORS = {text: by_wiring(text) for text in ROWS}
-PAIRS = [(name, space) for space in ("network", "table") for name in methods_on(space)]
+SIZES = {"cell": {"channels": 4}, "nasbench201": {"cells": 1, "channels": 2}}
+PAIRS = [(name, space) for space in (*SPACES, "table") for name in methods_on(space)]
 
 
 def make_setting(seed=1, limits=None, space="network", **search):
@@ -34,9 +34,16 @@ def make_setting(seed=1, limits=None, space="network", **search):
         config = make_config(None, {**own, "limits": limits, "seed": seed})
         return table_setting({text: {"params": price(text)} for text in ROWS}, config)
     settings = SearchSettings(**search)
+    kind = SPACES[space]
     return Setting(
         search=settings,
-        space=SPACES[space]((1, 8, 8), 10, OPERATORS_USED, settings.operators_most),
+        space=kind(
+            (1, 8, 8),
+            10,
+            [name for name in kind.operators if name != "continue"],
+            settings.operators_most,
+            SpaceSettings(name=space, **SIZES.get(space, {})),
+        ),
         costs=lambda graph: costs(graph, OBJECTIVES),
         limits=limits or {},
         floors={"params": 100, "flops": 1000},

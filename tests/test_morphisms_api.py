@@ -53,6 +53,11 @@ SHORTHANDS = {
     "prune": lambda *parent, **options: morphisms.prune(*parent, "conv3", channels=6, **options),
     "remove_layer": lambda *parent, **options: morphisms.remove_layer(*parent, "conv2", **options),
     "remove_skip": lambda *parent, **options: morphisms.remove_skip(*parent, "add1", **options),
+    "add_branch": lambda *parent, **options: morphisms.add_branch(*parent, "bn1", "add1", "sep_conv_3x3", 1, **options),
+    "remove_branch": lambda *parent, **options: morphisms.remove_branch(*parent, "act1", "add1", **options),
+    "change_branch": lambda *parent, **options: morphisms.change_branch(
+        *parent, "act1", "add1", "nor_conv_1x1", **options
+    ),
     "separable": lambda *parent, **options: morphisms.separable(*parent, "conv2", **options),
 }
 
@@ -82,6 +87,10 @@ def test_touched(parent):
     assert touched["prune"] == {"conv3", "bn3", "fc"}
     assert touched["remove_layer"] == {"add1", "conv3"}
     assert touched["remove_skip"] == {"conv3"}
+    new = {f"bn1_add1_{name}" for name in ("depthwise", "conv", "batch_norm", "depthwise2", "conv2", "batch_norm2")}
+    assert touched["add_branch"] == {*new, "add1"}
+    assert touched["remove_branch"] == {"add1", "conv3"}
+    assert touched["change_branch"] == {"act1_add1_conv", "act1_add1_batch_norm", "add1", "conv3"}
     assert touched["separable"] == {"depthwise1", "conv2"}
     assert not act("continue", graph, weights).touched
 

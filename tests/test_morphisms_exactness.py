@@ -12,6 +12,7 @@ from morphisms import (
     Exactness,
     NetworkGraph,
     Node,
+    SiteError,
     Weights,
     act,
     add_skip,
@@ -209,3 +210,14 @@ def test_add_skip_projects():
     assert torch.equal(logits(graph, weights, batch), logits(child.graph, child.weights, batch))
     norm = next(name for name in child.graph.by_name if name not in graph and name.startswith("bn"))
     assert not child.weights[f"{norm}.running_mean"].eq(0).any(), "its statistics are those of the batch"
+
+
+def test_widen_several_groups_in_proportion():
+    graph = chain_network(widths=(8, 12, 4))
+    weights = random_weights(graph, 0)
+    child = act("widen", graph, weights, ("conv1", "conv2", "conv3"), channels=10)
+    assert [child.graph.shape(f"conv{k}")[0] for k in (1, 2, 3)] == [10, 15, 5]
+    assert child.record.summary == "widen conv1 8 to 10, all 3 groups alike"
+    assert deviation(build_module(graph, weights), build_module(child.graph, child.weights), images(graph)) <= 1e-5
+    with pytest.raises(SiteError, match="4 channels cannot change in proportion, from 8 to 9"):
+        act("widen", graph, weights, ("conv1", "conv3"), channels=9)

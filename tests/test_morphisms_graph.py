@@ -51,7 +51,7 @@ NODE_REFUSALS = {
     "True eps": (lambda: Node("a", "batch_norm", (INPUT,), {"eps": True}), "eps must be a number, got True"),
     "two inputs for one": (lambda: Node("a", "relu", (INPUT, "b")), "node 'a': relu takes 1 inputs, got 2"),
     "no input": (lambda: Node("a", "relu", ()), "node 'a': relu takes 1 inputs, got 0"),
-    "one input for an add": (lambda: Node("a", "add", (INPUT,)), "node 'a': add takes 2 or more inputs, got 1"),
+    "one input for a concat": (lambda: Node("a", "concat", (INPUT,)), "node 'a': concat takes 2 or more inputs, got 1"),
 }
 
 

@@ -161,3 +161,14 @@ def test_different(case):
 def test_form():
     """The hash names files in run folders: a change of it orphans them."""
     assert graph_hash(chain_network()) == "6ed85fc0f442082055881c146e07918c"
+
+
+def test_attributes_that_came_later_are_seen_where_they_differ():
+    def hashed(op, **attrs):
+        return graph_hash(NetworkGraph((2, 8, 8), (Node("a", op, ("input",), attrs),), "a"))
+
+    plain = hashed("depthwise", kernel=3)
+    assert plain == hashed("depthwise", kernel=3, dilation=1) != hashed("depthwise", kernel=3, dilation=2)
+    mean = hashed("avg_pool", kernel=3)
+    assert mean == hashed("avg_pool", kernel=3, count_include_pad=True)
+    assert mean != hashed("avg_pool", kernel=3, count_include_pad=False)

@@ -144,10 +144,11 @@ class TestOperator:
     def test_malformed_sites(self, name):
         operator, graph = OPERATORS[name], with_skip("relu")
         good = operator.sites(graph)[0]
-        with pytest.raises(
-            SiteError, match=rf"{name} at .*: expected {operator.arity} nodes, got {operator.arity + 1}"
-        ):
-            operator.rewrite(graph, Site((*good.nodes, "conv1"), good.params))
+        if not operator.repeats or operator.arity > 1:
+            with pytest.raises(
+                SiteError, match=rf"{name} at .*: expected {operator.arity} nodes, got {operator.arity + 1}"
+            ):
+                operator.rewrite(graph, Site((*good.nodes, "conv1"), good.params))
         with pytest.raises(SiteError, match=r"expected the parameters .*, got .*'depth'"):
             operator.rewrite(graph, Site(good.nodes, (*good.params, ("depth", 1))))
         if operator.arity:
@@ -155,9 +156,10 @@ class TestOperator:
                 operator.rewrite(graph, Site(("nowhere",) * operator.arity, good.params))
             with pytest.raises(SiteError, match="the network has no node 'input'"):
                 operator.rewrite(graph, Site((INPUT,) * operator.arity, good.params))
-        for key in operator.parameters:
-            with pytest.raises(SiteError, match=f"{key}: expected int, got '3'"):
-                operator.rewrite(graph, Site(good.nodes, ((key, "3"),)))
+        for key, kind in operator.parameters.items():
+            wrong = {**dict(good.params), key: 3.5}
+            with pytest.raises(SiteError, match=f"{key}: expected {kind.__name__}, got 3.5"):
+                operator.rewrite(graph, Site(good.nodes, tuple(wrong.items())))
 
 
 def unchanged(child, graph, key: str) -> bool:
@@ -228,6 +230,7 @@ REFUSALS = {
     "widen groups": ("widen", GROUPED, site("g", channels=8), "they are tied to grouped_conv 'g'"),
     "widen other cut": ("widen", TWO_CUTS, site("a", channels=8), "cannot change: 's' adds stacks of different cut"),
     "widen other cut, whole": ("widen", TWO_CUTS, site("c", channels=8), "'s' adds stacks of different cut"),
+    "widen a group twice": ("widen", HEADED, site("conv1", "conv1", channels=16), "a producer of each group once"),
     "prune to more": ("prune", HEADED, site("conv1", channels=9), "expected 1 to 7 channels, got 9"),
     "prune to none": ("prune", HEADED, site("conv1", channels=0), "expected 1 to 7 channels, got 0"),
     "skip backwards": ("add_skip", HEADED, site("act2", "act1"), "'act2' is not before 'act1'"),

@@ -39,9 +39,17 @@ def test_children_stopped_early_are_counted_and_a_killed_run_stops_the_same(tmp_
     assert [name for name, one in again.evaluations.items() if one.status is Status.STOPPED] == stopped
 
 
-@pytest.mark.parametrize("method", ["aging", "nsga2", "random"])
-def test_every_method_goes_on_as_if_it_had_not_been_killed(tmp_path, method):
-    more = {"method": method, "search.population": 8, "search.sample": 3}
+@pytest.mark.parametrize(
+    ("method", "space"),
+    [
+        *((method, "network") for method in ("aging", "nsga2", "random")),
+        *((method, "cell") for method in ("lemonade", "nsga2")),
+        *((method, "nasbench201") for method in ("local", "nsga2")),
+    ],
+)
+def test_every_method_goes_on_as_if_it_had_not_been_killed(tmp_path, method, space):
+    more = {"method": method, "space": space, "search.population": 8, "search.sample": 3}
+    more |= {"space.cells": 1, "space.channels": 4} if space != "network" else {}
     whole = start(tmp_path / "whole", **more)
 
     def kill(event):

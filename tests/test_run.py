@@ -199,6 +199,19 @@ class TestPublicSide:
             ({"dataset": "digitz"}, "unknown dataset 'digitz'. Did you mean 'digits'?"),
             ({"method": "lemonaid"}, "unknown method 'lemonaid'. Did you mean 'lemonade'?"),
             ({"space": "netwrk"}, "unknown space 'netwrk'. Did you mean 'network'?"),
+            ({"space": "cell", "space.layers": 2}, "'space.layers' is not a setting."),
+            ({"space": "cell", "space.nodes": 1}, "space.nodes: expected a whole number of at least 2, got 1"),
+            ({"space.cells": 2}, "space.cells: the space 'network' has no such size, got 2. Its sizes: none."),
+            (
+                {"space": "nasbench201", "space.nodes": 4},
+                "space.nodes: the space 'nasbench201' has no such size, got 4. Its sizes: space.cells, space.channels.",
+            ),
+            (
+                {"space": "cell", "search.operators": ["deepen"]},
+                "operator 'deepen' does not exist on the space 'cell'. There: add_branch, remove_branch, change_branch",
+            ),
+            ({"search.operators": ["add_branch"]}, "operator 'add_branch' does not exist on the space 'network'."),
+            ({"method": "local"}, "method 'local' does not exist on the space 'network'."),
             ({"objectives": ["error", "parms"]}, "unknown objective 'parms'. Did you mean 'params'?"),
             ({"search.operators": ["wden"]}, "unknown operator 'wden'. Did you mean 'widen'?"),
             ({"serach": 1}, "'serach' is not a setting. Did you mean 'search"),
@@ -215,6 +228,16 @@ class TestPublicSide:
         lines = describe(config())
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
         assert sum(line.startswith("start network: chain") for line in lines) == 5
+
+    def test_a_space_is_named_in_short_and_has_sizes(self, tmp_path):
+        file = tmp_path / "search.yaml"
+        file.write_text("space: nasbench201\n")
+        made = make_config(file, {"space.cells": 1})
+        assert made.space.model_dump(exclude_none=True) == {"name": "nasbench201", "cells": 1}
+        assert make_config(None, {"space.cells": 1, "space": "nasbench201"}) == made
+        starts = [line for line in describe(made) if line.startswith("start network")]
+        assert len(starts) == 3
+        assert starts[0].startswith("start network: 1x1 convolution beside a skip; params 7")  # 73,306 without it
 
     def test_default_folders_are_numbered(self, tmp_path):
         first = free_folder(config(), tmp_path)

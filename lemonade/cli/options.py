@@ -57,7 +57,7 @@ Dataset = Annotated[
         _WHAT, "--dataset", "DATA", "A known set, a folder of images per class, or an .npz file \\[default: digits]."
     ),
 ]
-Space = Annotated[Text, _option(_WHAT, "--space", "NAME", "What networks may look like \\[default: network].")]
+Space = Annotated[Text, _option(_WHAT, "--space", "NAME", "network, cell or nasbench201 \\[default: network].")]
 Method = Annotated[Text, _option(_WHAT, "--method", "NAME", "How to search \\[default: lemonade].")]
 Objectives = Annotated[
     Text,

@@ -89,7 +89,7 @@ def _rows(run: Run) -> list[tuple[str, str]]:
         f" {numbers.duration(spent.seconds)}"
     )
     rows = [
-        ("search", f"{config.dataset}, space {config.space}, method {config.method}, seed {config.seed}"),
+        ("search", f"{config.dataset}, space {config.space.name}, method {config.method}, seed {config.seed}"),
         ("objectives", ", ".join(run.objective_names)),
         ("budget", budget_text(config.budget)),
         ("used", used),

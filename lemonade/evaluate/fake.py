@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Job, Stage, Status
+from morphisms import graph_hash
 
 
 def landscape(candidate: Candidate) -> float:
     """An error that falls with parameters, and differs a little from network to network."""
     size = candidate.costs["params"]
-    luck = int(candidate.key[:6], 16) / 0xFFFFFF
+    luck = int(graph_hash(candidate.graph)[:6], 16) / 0xFFFFFF
     return float(round(0.02 + 0.9 * (1 + size / 50) ** -0.4 * (0.9 + 0.2 * luck), 6))
 
 
 def learning_curve(candidate: Candidate, error: float) -> tuple[tuple[int, float], ...]:
     """Ten points of a training loss that foretells the error, give or take a few percent."""
-    luck = int(candidate.key[6:12], 16) / 0xFFFFFF
+    luck = int(graph_hash(candidate.graph)[6:12], 16) / 0xFFFFFF
     return tuple(
         (candidate.examples * k // 10, float(round(error * (3 - 0.2 * k) * (0.98 + 0.04 * luck), 6)))
         for k in range(1, 11)

@@ -69,7 +69,7 @@ def python_source(
         about: What the docstring says.
     """
     sources = {node.name: OPS[node.op].source(node.attrs, graph.input_shapes(node)) for node in graph.nodes}
-    layers = [f"        self.{name} = {made.layer}" for name, made in sources.items() if made.layer]
+    layers = [_layer(name, made.layer) for name, made in sources.items() if made.layer]
     shape = ", ".join(map(str, graph.input_shape))
     body = _body(graph, sources)
     uses_functional = any("F." in line for line in body)
@@ -120,10 +120,15 @@ def _body(graph: NetworkGraph, sources: Mapping[str, Source]) -> list[str]:
 def _statements(graph: NetworkGraph, sources: Mapping[str, Source]) -> list[_Statement]:
     """One for each node that is not written into the line of its only reader."""
     inlined: dict[str, _Statement] = {}
+    passed: dict[str, str] = {}  # what is another value by another name
     statements = []
     for node in graph.nodes:
-        parts = [inlined.pop(name, _Statement(name, f"{{{name}}}", (name,))) for name in node.inputs]
         made = sources[node.name]
+        names = [passed.get(name, name) for name in node.inputs]
+        if made == Source(None, "{0}") and names[0] not in inlined and node.name != graph.output:
+            passed[node.name] = names[0]
+            continue
+        parts = [inlined.pop(name, _Statement(name, f"{{{name}}}", (name,))) for name in names]
         expression = made.call.replace("{layer}", f"self.{node.name}")
         for position, part in enumerate(parts):
             expression = expression.replace(f"{{{position}}}", part.expression)
@@ -155,6 +160,15 @@ def _variables(statements: Sequence[_Statement]) -> dict[str, str]:
         is_passed_on = readers.get(statement.target) == [position + 1]
         names[statement.target] = "x" if is_passed_on else statement.target
     return names
+
+
+def _layer(name: str, expression: str) -> str:
+    """The statement that makes a layer, in as many lines as it needs."""
+    line = f"        self.{name} = {expression}"
+    if len(line) <= WIDTH:
+        return line
+    head, _, inside = line.partition("(")
+    return f"{head}(\n            {inside[:-1]}\n        )"
 
 
 def _commented(head: str, expression: str, shape: Sequence[int]) -> str:

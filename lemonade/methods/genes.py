@@ -72,10 +72,10 @@ class Mix(Crossover):  # type: ignore[misc]
             return X
         mixed = X.copy()
         for k in range(X.shape[1]):
-            one, other = X[0, k, 0], X[1, k, 0]
-            for child, first in enumerate((one, other)):
-                genotype = space.crossover(one.genotype, other.genotype, random_state)
-                mixed[child, k, 0] = Gene(genotype, space.key(first.genotype))
+            for child in (0, 1):
+                one, other = X[child, k, 0], X[1 - child, k, 0]
+                genotype, morphisms = space.crossover(one.genotype, other.genotype, random_state)
+                mixed[child, k, 0] = Gene(genotype, space.key(one.genotype), morphisms)
         return mixed
 
 
@@ -93,7 +93,7 @@ class Mutate(Mutation):  # type: ignore[misc]
         made = self._space.mutate(gene.genotype, rng, most=1)
         genotype, morphisms = made if made is not None else (gene.genotype, ())
         # what no crossover touched is a member of the population itself
-        return Gene(genotype, gene.parent or self._space.key(gene.genotype), morphisms)
+        return Gene(genotype, gene.parent or self._space.key(gene.genotype), (*gene.morphisms, *morphisms))
 
 
 class OnlyNew(DuplicateElimination):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from lemonade.types import Candidate
 class LocalSearch(Generational):
     """The method; a generation is the neighbourhood of one member, as far as it is new."""
 
-    spaces: ClassVar[tuple[str, ...] | None] = ("table",)
+    spaces: ClassVar[tuple[str, ...] | None] = ("table", "cell", "nasbench201")
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -33,9 +33,9 @@ class LocalSearch(Generational):
         while waiting := [name for name in self._front.ids if name not in self._explored]:
             parent = self._known[waiting[rng.integers(len(waiting))]]
             self._explored.add(parent.id)
-            if around := [one for one in self._space.neighbours(parent.genotype) if self.is_new(one)]:
+            if around := [one for one in self._space.neighbours(parent.genotype, rng) if self.is_new(*one)]:
                 first = len(self._known)
-                return [self.child_of(parent, first + k, one, ()) for k, one in enumerate(around)]
+                return [self.child_of(parent, first + k, *one) for k, one in enumerate(around)]
         genotype = self.drawn(rng)
         if genotype is None and not self._known:
             raise self.setting.out_of_reach()
@@ -48,5 +48,5 @@ class LocalSearch(Generational):
         self._explored |= {candidate.parent for candidate in candidates if candidate.parent}
 
     def live(self) -> set[str]:
-        """None: a space of fixed positions has no weights to inherit."""
-        return set()
+        """The front: neighbours inherit from its members."""
+        return set(self._front.ids)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from lemonade.spaces.base import GridSpace, Space, Start
+from lemonade.spaces.cell import Cell
+from lemonade.spaces.nasbench201 import NasBench201
 from lemonade.spaces.network import NetworkSpace
 from lemonade.spaces.table import TableSpace
 
 __all__ = ["SPACES", "GridSpace", "Space", "Start", "TableSpace"]
 
-SPACES = {"network": NetworkSpace}
+# each names its `operators`, of which settings may take some, and its `sizes`, the settings of `SpaceSettings` it reads
+SPACES: dict[str, type[NetworkSpace] | type[Cell] | type[NasBench201]] = {
+    "network": NetworkSpace,
+    "cell": Cell,
+    "nasbench201": NasBench201,
+}

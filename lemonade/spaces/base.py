@@ -71,10 +71,13 @@ class Space(Protocol[G]):
 class GridSpace(Space[G], Protocol[G]):
     """A space of fixed positions with a few choices at each: every network has neighbours, and any two can be mixed."""
 
-    def neighbours(self, genotype: G) -> list[G]:
-        """All networks that differ from it at one position."""
+    def neighbours(self, genotype: G, rng: np.random.Generator) -> list[tuple[G, tuple[Morphism, ...]]]:
+        """All networks that differ from it at one position, with the records of what leads there."""
         ...
 
-    def crossover(self, one: G, other: G, rng: np.random.Generator) -> G:
-        """A child that has at each position what one of its parents has there, drawn with equal chance."""
+    def crossover(self, one: G, other: G, rng: np.random.Generator) -> tuple[G, tuple[Morphism, ...]]:
+        """A child that has at each position what one of its parents has there, drawn with equal chance.
+
+        The records lead there from `one`, whose weights it inherits.
+        """
         ...

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
+from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
 from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, flops, graph_hash, params
+from morphisms.operators.branches import BranchOperator
 from morphisms.ops import OPS
 
 WIDTHS = (2, 4, 8, 16, 32)
@@ -28,17 +31,27 @@ class NetworkSpace:
         classes: Number of classes.
         operators: Names of the operators to use.
         operators_most: A child gets one to this many rewrites, their number drawn uniformly.
+        settings: Of the space; it has no sizes.
     """
 
     name = "network"
+    operators: ClassVar[tuple[str, ...]] = tuple(
+        [name for name, one in OPERATORS.items() if not isinstance(one, BranchOperator)]
+    )
+    sizes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
-        self, input_shape: tuple[int, int, int], classes: int, operators: Sequence[str], operators_most: int
+        self,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        operators: Sequence[str],
+        operators_most: int,
+        settings: SpaceSettings | None = None,
     ) -> None:
         self.input_shape = input_shape
         self.classes = classes
-        self.operators = [OPERATORS[name] for name in operators]
-        self.operators_most = operators_most
+        self._operators = [OPERATORS[name] for name in operators]
+        self._most = operators_most
 
     def starts(self) -> list[Start[NetworkGraph]]:
         """Chains of three and more blocks at five widths."""
@@ -52,7 +65,7 @@ class NetworkSpace:
         self, genotype: NetworkGraph, rng: np.random.Generator, most: int | None = None
     ) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:
         """One to `most` rewrites, each by an operator drawn uniformly among those that find a site."""
-        return self._rewritten(genotype, int(rng.integers(1, (most or self.operators_most) + 1)), rng)
+        return self._rewritten(genotype, int(rng.integers(1, (most or self._most) + 1)), rng)
 
     def random(self, rng: np.random.Generator) -> NetworkGraph:
         """A start network drawn uniformly and 0 to 12 rewrites."""
@@ -80,8 +93,8 @@ class NetworkSpace:
     ) -> tuple[NetworkGraph, tuple[Morphism, ...]] | None:
         records = []
         for _ in range(steps):
-            for position in rng.permutation(len(self.operators)):
-                operator = self.operators[position]
+            for position in rng.permutation(len(self._operators)):
+                operator = self._operators[position]
                 drawn = operator.draw(graph, rng)
                 if drawn is not None:
                     site, rewrite = drawn

@@ -112,20 +112,21 @@ class TableSpace:
         """Any row, with equal chance."""
         return self._joined([column[rng.integers(len(column))] for column in self.choices])
 
-    def neighbours(self, genotype: str) -> list[str]:
+    def neighbours(self, genotype: str, rng: np.random.Generator) -> list[tuple[str, tuple[Morphism, ...]]]:
         """All rows that differ at one position."""
         row = self._flat[genotype]
         return [
-            self._joined([*row[:position], other, *row[position + 1 :]])
+            (self._joined([*row[:position], other, *row[position + 1 :]]), ())
             for position, column in enumerate(self.choices)
             for other in column
             if other != row[position]
         ]
 
-    def crossover(self, one: str, other: str, rng: np.random.Generator) -> str:
+    def crossover(self, one: str, other: str, rng: np.random.Generator) -> tuple[str, tuple[Morphism, ...]]:
         """Each position from one of both rows (uniform crossover)."""
         pairs = list(zip(self._flat[one], self._flat[other], strict=True))
-        return self._joined([pair[side] for pair, side in zip(pairs, rng.integers(0, 2, len(pairs)), strict=True)])
+        sides = rng.integers(0, 2, len(pairs))
+        return self._joined([pair[side] for pair, side in zip(pairs, sides, strict=True)]), ()
 
     def features(self, genotype: str) -> Sequence[float]:
         """What the paths from the first node to the last tell, where they go, and what follows what on them."""

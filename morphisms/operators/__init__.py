@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from morphisms.operators.base import Operator, Rewrite, SiteError, site
+from morphisms.operators.branches import AddBranch, ChangeBranch, RemoveBranch
 from morphisms.operators.deepen import Deepen
 from morphisms.operators.proceed import Continue
 from morphisms.operators.remove import RemoveLayer
@@ -14,5 +15,8 @@ __all__ = ["OPERATORS", "Operator", "Rewrite", "SiteError", "site"]
 
 OPERATORS: dict[str, Operator] = {
     kind.name: kind()
-    for kind in (Deepen, Widen, AddSkip, ConcatSkip, Prune, RemoveLayer, RemoveSkip, Separable, Continue)
+    for kind in (
+        *(Deepen, Widen, AddSkip, ConcatSkip, Prune, RemoveLayer, RemoveSkip, Separable),
+        *(AddBranch, RemoveBranch, ChangeBranch, Continue),
+    )
 }

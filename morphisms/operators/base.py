@@ -53,11 +53,13 @@ class Operator(ABC):
     Attributes:
         name: What records and settings call it.
         arity: Number of nodes in a site.
+        repeats: Whether a site may list several places, `arity` nodes each, which are changed alike.
         parameters: Names and types of a site's parameters.
     """
 
     name: ClassVar[str]
     arity: ClassVar[int] = 1
+    repeats: ClassVar[bool] = False
     parameters: ClassVar[Mapping[str, type]] = {}
 
     @abstractmethod
@@ -128,8 +130,9 @@ class Operator(ABC):
 
     def _malformed(self, graph: NetworkGraph, site: Site) -> str:
         """What is wrong with the form of a site; empty if nothing is."""
-        if len(site.nodes) != self.arity:
-            return f"expected {self.arity} nodes, got {len(site.nodes)}"
+        count = len(site.nodes)
+        if count != self.arity and not (self.repeats and count and count % self.arity == 0):
+            return f"expected {self.arity} nodes, got {count}"
         for name in site.nodes:
             if name not in graph:
                 return f"the network has no node '{name}'"

@@ -24,8 +24,12 @@ LEAST_CHANNELS = 2
 
 
 class Resize(Operator):
-    """Base of widen and prune. A site is one producer of the group and the new number of channels."""
+    """Base of widen and prune. A site is one producer of the group and the new number of channels.
 
+    Several groups, a producer each, are changed in proportion to the first.
+    """
+
+    repeats = True
     parameters = {"channels": int}  # noqa: RUF012  (declared ClassVar in Operator)
 
     @abstractmethod
@@ -39,41 +43,51 @@ class Resize(Operator):
                     yield site(group.producers[0], channels=channels)
 
     def refusal(self, graph: NetworkGraph, site: Site) -> str:
-        group = _group(graph, site.nodes[0])
-        if group is None:
+        groups = _groups(graph, site)
+        if groups is None:
             return "expected a convolution or linear layer, which alone choose their number of channels"
-        if group.fixed:
-            return f"its channels cannot change: {group.fixed}"
-        return self.size_refusal(group.size, site["channels"])
+        if len(set(groups)) < len(groups):
+            return "expected a producer of each group once"
+        for group in groups:
+            if group.fixed:
+                return f"its channels cannot change: {group.fixed}"
+            if site["channels"] * group.size % groups[0].size:
+                return f"{group.size} channels cannot change in proportion, from {groups[0].size} to {site['channels']}"
+            if reason := self.size_refusal(group.size, _size(group, groups[0], site)):
+                return reason
+        return ""
 
     @abstractmethod
     def size_refusal(self, before: int, after: int) -> str:
         """Why a group cannot get that size; empty if it can."""
 
     def apply(self, graph: NetworkGraph, site: Site) -> Rewrite:
-        group = _group(graph, site.nodes[0])
-        assert group is not None
-        producers = [graph[name] for name in group.producers]
-        return Rewrite(site, graph, graph.replacing(*[_resized(node, site["channels"]) for node in producers]))
+        groups = _groups(graph, site) or []
+        sizes = [_size(group, groups[0], site) for group in groups]
+        changed = [
+            _resized(graph[name], size) for group, size in zip(groups, sizes, strict=True) for name in group.producers
+        ]
+        return Rewrite(site, graph, graph.replacing(*changed), {"groups": list(zip(groups, sizes, strict=True))})
 
     @abstractmethod
-    def index(self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None) -> Reindex:
-        """Which channels the child has."""
+    def index(
+        self, parent: NetworkGraph, group: ChannelGroup, size: int, weights: Weights, batch: Tensor | None
+    ) -> Reindex:
+        """Which channels a group has in the child."""
 
     def carry(self, rewrite: Rewrite, weights: Weights, rng: np.random.Generator, batch: Tensor | None) -> Weights:
         from morphisms.weights import carried
 
-        group = _group(rewrite.parent, rewrite.site.nodes[0])
-        assert group is not None
-        index = self.index(rewrite, group, weights, batch)
-        changes = follow(rewrite.child, nodes=dict.fromkeys(group.producers, index))
-        return carried(rewrite.child, weights, changes, rng)
+        nodes: dict[str, Reindex] = {}
+        for group, size in rewrite.changes["groups"]:
+            nodes |= dict.fromkeys(group.producers, self.index(rewrite.parent, group, size, weights, batch))
+        return carried(rewrite.child, weights, follow(rewrite.child, nodes=nodes), rng)
 
     def summary(self, graph: NetworkGraph, site: Site) -> str:
-        group = _group(graph, site.nodes[0])
-        assert group is not None
+        group, *more = _groups(graph, site) or []
         others = f" (with {', '.join(group.producers[1:])})" if len(group.producers) > 1 else ""
-        return f"{self.name} {group.producers[0]}{others} {group.size} to {site['channels']}"
+        alike = f", all {1 + len(more)} groups alike" if more else ""
+        return f"{self.name} {group.producers[0]}{others} {group.size} to {site['channels']}{alike}"
 
 
 class Widen(Resize):
@@ -94,8 +108,10 @@ class Widen(Resize):
     def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
         return Exactness.TOLERANCE
 
-    def index(self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None) -> Reindex:
-        return Reindex.grown(group.size, rewrite.site["channels"])
+    def index(
+        self, parent: NetworkGraph, group: ChannelGroup, size: int, weights: Weights, batch: Tensor | None
+    ) -> Reindex:
+        return Reindex.grown(group.size, size)
 
 
 class Prune(Resize):
@@ -117,16 +133,25 @@ class Prune(Resize):
     def exactness(self, graph: NetworkGraph, site: Site) -> Exactness:
         return Exactness.APPROXIMATE
 
-    def index(self, rewrite: Rewrite, group: ChannelGroup, weights: Weights, batch: Tensor | None) -> Reindex:
+    def index(
+        self, parent: NetworkGraph, group: ChannelGroup, size: int, weights: Weights, batch: Tensor | None
+    ) -> Reindex:
         from morphisms.importance import channel_importance
 
-        importance = channel_importance(rewrite.parent, weights, group, batch)
-        kept = np.sort(np.argsort(-importance, kind="stable")[: rewrite.site["channels"]])
+        importance = channel_importance(parent, weights, group, batch)
+        kept = np.sort(np.argsort(-importance, kind="stable")[:size])
         return Reindex(kept.astype(np.int64), group.size)
 
 
-def _group(graph: NetworkGraph, name: str) -> ChannelGroup | None:
-    return next((group for group in channel_groups(graph) if name in group.producers), None)
+def _groups(graph: NetworkGraph, site: Site) -> list[ChannelGroup] | None:
+    """The groups of a site's producers, in their order; None if one of them is no producer."""
+    of = {name: group for group in channel_groups(graph) for name in group.producers}
+    return [of[name] for name in site.nodes] if all(name in of for name in site.nodes) else None
+
+
+def _size(group: ChannelGroup, first: ChannelGroup, site: Site) -> int:
+    """Channels of a group in the child."""
+    return int(site["channels"]) * group.size // first.size
 
 
 def _resized(node: Node, channels: int) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from morphisms.ops.activations import ACTIVATIONS
 from morphisms.ops.base import Attrs, Op, Shape, Source, TensorSpec, Trait
 from morphisms.ops.convolution import Conv, Depthwise, GroupedConv
-from morphisms.ops.heads import Dropout, Flatten, Identity, Linear
+from morphisms.ops.heads import Dropout, Flatten, Identity, Linear, Zero
 from morphisms.ops.merging import Add, Concat
 from morphisms.ops.normalisation import BatchNorm
 from morphisms.ops.pooling import AvgPool, GlobalAvgPool, MaxPool
@@ -27,6 +27,7 @@ _KINDS: tuple[type[Op], ...] = (
     Linear,
     Dropout,
     Identity,
+    Zero,
 )
 
 OPS: dict[str, Op] = {kind.name: kind() for kind in _KINDS}

@@ -78,6 +78,7 @@ class Op(ABC):
         name: What graphs and files call it.
         trait: How output channels depend on input channels.
         defaults: Attributes with a default value; all others are required.
+        later: Attributes with a default that came after hashes were written down: at their default no hash sees them.
         required: Attributes that a node has to give.
         inputs: Least and largest number of inputs; None for any number.
         commutative: Whether the order of inputs is without meaning.
@@ -86,6 +87,7 @@ class Op(ABC):
     name: ClassVar[str]
     trait: ClassVar[Trait] = Trait.INVARIANT
     defaults: ClassVar[Attrs] = {}
+    later: ClassVar[tuple[str, ...]] = ()
     required: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     commutative: ClassVar[bool] = False

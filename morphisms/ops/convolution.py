@@ -19,8 +19,13 @@ def _check_window(attrs: Attrs) -> None:
 
 
 def _source(channels: int, out: int, groups: int, attrs: Attrs) -> Source:
-    kernel, stride = int(attrs["kernel"]), int(attrs["stride"])
-    more = {"stride": stride if stride > 1 else 0, "padding": kernel // 2, "groups": groups if groups > 1 else 0}
+    kernel, stride, dilation = int(attrs["kernel"]), int(attrs["stride"]), int(attrs.get("dilation", 1))
+    more = {
+        "stride": stride if stride > 1 else 0,
+        "padding": dilation * (kernel // 2),
+        "dilation": dilation if dilation > 1 else 0,
+        "groups": groups if groups > 1 else 0,
+    }
     words = [f"{name}={value}" for name, value in more.items() if value] + ["bias=False"] * (not attrs["bias"])
     return Source(f"nn.Conv2d({', '.join([str(channels), str(out), str(kernel), *words])})")
 
@@ -94,19 +99,21 @@ class GroupedConv(Conv):
 
 
 class Depthwise(Op):
-    """Convolution with one filter a channel: (C, H, W) to (C, ceil(H/s), ceil(W/s))."""
+    """Convolution with one filter a channel: (C, H, W) to (C, ceil(H/s), ceil(W/s)); its taps are `dilation` apart."""
 
     name = "depthwise"
     required = ("kernel",)
-    defaults = {"stride": 1, "bias": False}  # noqa: RUF012
+    defaults = {"stride": 1, "dilation": 1, "bias": False}  # noqa: RUF012
+    later = ("dilation",)
 
     def check(self, attrs: Attrs) -> None:
         _check_window(attrs)
+        positive(attrs, "dilation")
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, height, width = feature_map(inputs[0])
-        kernel, stride = int(attrs["kernel"]), int(attrs["stride"])
-        return (channels, window(height, kernel, stride, kernel // 2), window(width, kernel, stride, kernel // 2))
+        stride = int(attrs["stride"])  # with 'same' padding, neither kernel nor dilation matters
+        return (channels, window(height, 1, stride, 0), window(width, 1, stride, 0))
 
     def tensors(self, attrs: Attrs, inputs: Sequence[Shape]) -> Mapping[str, TensorSpec]:
         channels, kernel = inputs[0][0], int(attrs["kernel"])
@@ -126,7 +133,8 @@ class Depthwise(Op):
             channels,
             kernel,
             stride=int(attrs["stride"]),
-            padding=kernel // 2,
+            padding=int(attrs["dilation"]) * (kernel // 2),
+            dilation=int(attrs["dilation"]),
             groups=channels,
             bias=bool(attrs["bias"]),
         )

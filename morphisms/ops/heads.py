@@ -79,6 +79,20 @@ class Identity(Op):
         return Source(None, "{0}")
 
 
+class Zero(Identity):
+    """Zeros in its input's shape: what it reads plays no part, but stays in the network."""
+
+    name = "zero"
+
+    def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
+        from morphisms.ops.layers import Zeros
+
+        return Zeros()
+
+    def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
+        return Source(None, "torch.zeros_like({0})")
+
+
 class Dropout(Identity):
     """Sets a share `p` of the values to zero in training mode; passes its input on in eval mode."""
 

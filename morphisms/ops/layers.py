@@ -43,3 +43,10 @@ class Concatenation(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return torch.cat(inputs, dim=1)
+
+
+class Zeros(nn.Module):
+    """Zeros in the input's shape; nothing flows back."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.zeros_like(values)

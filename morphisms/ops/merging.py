@@ -19,7 +19,7 @@ class Add(Op):
 
     name = "add"
     defaults = {"scaled": False}  # noqa: RUF012  (declared ClassVar in Op)
-    inputs = (2, None)
+    inputs = (1, None)  # where branches come and go, one may be left
     commutative = True
 
     def check(self, attrs: Attrs) -> None:

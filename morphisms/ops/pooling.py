@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from morphisms.ops.base import Attrs, Op, Shape, Source, feature_map, positive, size, window
+from morphisms.ops.base import Attrs, Op, Shape, Source, feature_map, flag, positive, size, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,18 +39,26 @@ class MaxPool(Op):
 
     def source(self, attrs: Attrs, inputs: Sequence[Shape]) -> Source:
         padding = f", padding={_padding(attrs)}" if _padding(attrs) else ""
-        return Source(None, f"F.{self.name}2d({{0}}, {attrs['kernel']}, stride={attrs['stride']}{padding})")
+        counted = "" if attrs.get("count_include_pad", True) else ", count_include_pad=False"
+        return Source(None, f"F.{self.name}2d({{0}}, {attrs['kernel']}, stride={attrs['stride']}{padding}{counted})")
 
 
 class AvgPool(MaxPool):
-    """Mean of each window, zeros of the padding included."""
+    """Mean of each window; with `count_include_pad`, zeros of the padding are among its values."""
 
     name = "avg_pool"
+    defaults = {"stride": 2, "count_include_pad": True}  # noqa: RUF012  (declared ClassVar in Op)
+    later = ("count_include_pad",)
+
+    def check(self, attrs: Attrs) -> None:
+        super().check(attrs)
+        flag(attrs, "count_include_pad")
 
     def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
         from torch import nn
 
-        return nn.AvgPool2d(int(attrs["kernel"]), int(attrs["stride"]), _padding(attrs))
+        counted = bool(attrs["count_include_pad"])
+        return nn.AvgPool2d(int(attrs["kernel"]), int(attrs["stride"]), _padding(attrs), count_include_pad=counted)
 
 
 class GlobalAvgPool(Op):
