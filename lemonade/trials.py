@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from lemonade.assembly import check_names
-from lemonade.comparing.comparison import Comparison
+from lemonade.comparing.comparison import Comparison, check_request
 from lemonade.comparing.course import By
 from lemonade.comparing.grouping import flat_settings
 from lemonade.comparing.writing import write_comparison
-from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config, make_config, parse_assignment
+from lemonade.config import DEFAULT_SECONDS, SHORT, BudgetSettings, Config, make_config, parse_assignment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import NAME as JOURNAL
 from lemonade.loop import Stop
 from lemonade.plugins import load_plugins
 from lemonade.run import resume_search, run_search
+
+AGREED = {"dataset", "objectives", "boxes", "limits", "limit", "selection", "data", "budget", "seed", "method"}
+"""Settings and sections that no method of a comparison has for itself."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Planned:
     config: Config
     folder: Path
 
+    @property
+    def begun(self) -> bool:
+        """Whether its folder holds a run, or the beginning of one."""
+        return (self.folder / JOURNAL).exists()
+
 
 OnRun = Callable[[Planned, Run | None], None]
 """Called before a run with None, and behind it with what came of it."""
@@ -49,6 +57,9 @@ def compare(
     out: str | Path | None = None,
     by: By | None = None,
     within: Sequence[str] = (),
+    on_plan: Callable[[Sequence[Planned]], None] | None = None,
+    on_run: OnRun | None = None,
+    stop: Stop | None = None,
     **settings: Any,
 ) -> Comparison:
     """Compare runs, or methods whose missing runs are made first, with the same seeds and budget.
@@ -61,6 +72,9 @@ def compare(
         out: Folder for page, pictures and tables, and for the runs of `methods`; needed for those.
         by: ``"examples"`` or ``"seconds"``; see `Comparison`.
         within: Sizes to tell errors within, such as ``"params<=5000"``.
+        on_plan: Called with the runs that `methods` need, before the first of them.
+        on_run: Called before and behind each of them.
+        stop: Lets a person stop; what has been made so far is compared.
         **settings: Of all runs of `methods`, as `lemonade.search` takes them.
 
     Raises:
@@ -70,9 +84,13 @@ def compare(
     if methods:
         if out is None:
             raise LemonadeError("compare: with methods to run, give out=FOLDER for their runs.")
-        known += carry_out(planned(methods, seeds, Path(out), settings))
+        plan = planned(methods, seeds, Path(out), settings)
+        check_request(by, within, plan[0].config.objectives[1:])
+        if on_plan is not None:
+            on_plan(plan)
+        known += carry_out(plan, on_run, stop)
     elif settings:
-        raise LemonadeError(f"compare: settings ({', '.join(settings)}) need methods to run.")
+        raise LemonadeError(f"{', '.join(settings)}: settings are for runs to be made; name methods to run.")
     comparison = Comparison(known, by, within)
     if out is not None:
         write_comparison(comparison, Path(out))
@@ -98,9 +116,10 @@ def planned(
     runs = []
     for seed in range(1, seeds + 1):
         for name in names:
-            method, *changes = name.split(":")
-            own = {**settings, "method": method, "seed": seed, **dict(parse_assignment(text) for text in changes)}
-            made = make_config(None, own)
+            method, *texts = name.split(":")
+            changes = dict(parse_assignment(text) for text in texts)
+            _check_changes(name, changes)
+            made = make_config(None, {**settings, "method": method, "seed": seed, **changes})
             if made.budget == BudgetSettings():
                 made = made.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
             runs.append(Planned(name, made, folder / "runs" / f"{re.sub(r'[^A-Za-z0-9_.=-]+', '_', name)}-{seed}"))
@@ -119,15 +138,14 @@ def carry_out(runs: Sequence[Planned], on_run: OnRun | None = None, stop: Stop |
     for one in runs:  # whatever is wrong with the last of them is said before the first takes its time
         load_plugins(one.config.plugins)
         check_names(one.config)
-        if (one.folder / JOURNAL).exists():
+        if one.begun:
             _check_same(one, Run.load(one.folder))
     for one in runs:
         if on_run is not None:
             on_run(one, None)
-        if (one.folder / JOURNAL).exists():
-            before = Run.load(one.folder)
-            larger = None if before.budget == one.config.budget else one.config.budget
-            run = resume_search(one.folder, larger, stop=stop)
+        if one.begun:
+            same = Run.load(one.folder).budget == one.config.budget
+            run = resume_search(one.folder, None if same else one.config.budget, stop=stop)
         else:
             run = run_search(one.config, one.folder, stop=stop)
         done.append(run)
@@ -136,6 +154,14 @@ def carry_out(runs: Sequence[Planned], on_run: OnRun | None = None, stop: Stop |
         if stop.requests:
             break
     return done
+
+
+def _check_changes(method: str, changes: Mapping[str, Any]) -> None:
+    """Refuse settings of one method's own in which runs have to agree to be compared."""
+    for name in changes:
+        section = SHORT.get(name, name).partition(".")[0]
+        if section in AGREED and name not in ("flip", "data.flip"):
+            raise LemonadeError(f"{method}: all methods of a comparison have the same {name}; give it once, for all.")
 
 
 def _check_same(one: Planned, before: Run) -> None:

@@ -34,7 +34,7 @@ def test_run_folders_are_compared_in_a_table_and_in_words(two):
 def test_out_is_written_to(two, tmp_path):
     found = run(*two, "--out", tmp_path / "out")
     assert found.exit_code == 0
-    assert "comparison.html" in found.stdout.splitlines()[-1]
+    assert found.stdout.splitlines()[-1].startswith("Page, pictures and tables are in ")
     assert (tmp_path / "out" / "comparison.html").stat().st_size > 10_000
 
 
@@ -75,10 +75,10 @@ def test_methods_are_run_and_compared(tmp_path):
 BAD = {
     "nothing": ((), "compare expects run folders, or --methods A,B,.. to run some."),
     "no run": (("nowhere",), "nowhere: there is no such run folder."),
-    "by": (("a", "--by", "epochs"), "--by expects examples or seconds, got 'epochs'."),
+    "by": (("a", "--by", "epochs"), "by: expected examples or seconds, got 'epochs'."),
     "settings without methods": (
         ("a", "--time", "5s"),
-        "time: settings are for runs to be made; name them with --methods.",
+        "time: settings are for runs to be made; name methods to run.",
     ),
     "method": (("--methods", "lemonade,agin"), "unknown method 'agin'. Did you mean 'aging'?"),
     "space": (("--methods", "local"), "method 'local' does not exist on the space 'network'."),

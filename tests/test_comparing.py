@@ -203,8 +203,29 @@ def test_an_unfinished_run_is_named(tmp_path):
 
 
 def test_sizes_must_be_of_an_objective(tmp_path):
-    with pytest.raises(LemonadeError, match=r"'depth<=3': expected one of params, flops, got 'depth'"):
-        _ = Comparison([run_of_errors(tmp_path / "a")], within=["depth<=3"]).sizes
+    with pytest.raises(LemonadeError, match=r"within: expected one of params, flops, got 'depth'"):
+        Comparison([run_of_errors(tmp_path / "a")], within=["depth<=3"])
+    with pytest.raises(LemonadeError, match="by: expected examples or seconds, got 'evaluations'"):
+        Comparison([run_of_errors(tmp_path / "b")], by="evaluations")
+
+
+def test_an_error_on_another_set_is_no_cost(tmp_path):
+    run_of_errors(tmp_path / "a", objectives=("error", "params"))
+    path = tmp_path / "a" / "journal.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line["type"] == "run":
+            line["objectives"].append({**line["objectives"][0], "name": "error@some/set"})
+        if line["type"] == "evaluation":
+            line["values"]["error@some/set"] = 0.5
+    path.write_text("".join([json.dumps(line) + "\n" for line in lines]))
+    run = Run.load(tmp_path / "a")
+    assert run.objective_names == ("error", "params", "error@some/set")
+    comparison = Comparison([run])
+    assert comparison.resources == ["params"]
+    names = [path.name for path in write_comparison(comparison, tmp_path / "out")]
+    assert "attainment-params.png" in names
+    assert len([name for name in names if name.startswith("attainment")]) == 1
 
 
 # Writing -------------------------------------------------------------------------------------------------------------
@@ -263,7 +284,13 @@ BAD = {
     "setting": ({"methods": "aging:search.childs=2"}, "'search.childs' is not a setting"),
     "no value": ({"methods": "aging:search.children"}, "expects key=value"),
     "no folder": ({"methods": "aging", "out": None}, "give out=FOLDER"),
-    "no methods": ({"time": "5s"}, r"settings \(time\) need methods"),
+    "no methods": ({"time": "5s"}, "time: settings are for runs to be made; name methods to run"),
+    "own split": ({"methods": "aging:data.split_seed=3"}, "all methods of a comparison have the same data.split_seed"),
+    "own budget": ({"methods": "aging:time=9s"}, "all methods of a comparison have the same time"),
+    "own choice": ({"methods": "aging:selection.smoothed=false"}, "have the same selection.smoothed"),
+    "basis": ({"methods": "aging", "by": "epochs"}, "by: expected examples or seconds, got 'epochs'"),
+    "size": ({"methods": "aging", "within": ["depth<=3"]}, "within: expected one of params, flops, got 'depth'"),
+    "method": ({"methods": "random,agin"}, "unknown method 'agin'"),
 }
 
 

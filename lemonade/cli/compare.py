@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,6 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options, running
-from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.reporting import screen, tables
 from lemonade.reporting.layout import Column, fitted
@@ -82,11 +82,6 @@ def compare(
     Give run folders, or --methods to make the runs first: what is there already is not made again, so the same command
     goes on after a stop.
     """
-    from lemonade.comparing.comparison import Comparison
-    from lemonade.comparing.writing import write_comparison
-
-    if by not in (None, "examples", "seconds"):
-        raise LemonadeError(f"--by expects examples or seconds, got '{by}'.")
     settings = options.settings(
         assignments,
         limit,
@@ -103,55 +98,56 @@ def compare(
         image_size=image_size,
         flip=flip,
     )
-    if settings and methods is None:
-        raise LemonadeError(f"{', '.join(settings)}: settings are for runs to be made; name them with --methods.")
     console = Console(stderr=True) if as_json else screen.console()
-    known = [Run.load(run) for run in runs or []]
-    folder = out or Path("runs") / f"compare-{Path(dataset or 'digits').stem or 'data'}"
-    complete = True
-    if methods is not None:
-        made, complete = _made(console, methods, seeds, folder, settings)
-        known += made
-    comparison = Comparison(known, by, within or ())  # type: ignore[arg-type]
-    written = write_comparison(comparison, folder) if methods is not None or out is not None else []
+    folder = out or (Path("runs") / f"compare-{Path(dataset or 'digits').stem or 'data'}" if methods else None)
+    request = {"methods": methods or (), "seeds": seeds, "out": folder, "by": by, "within": within or ()}
+    comparison, complete = _compared(console, runs or [], request, settings)
     if as_json:
         common.print_json(comparison.to_json())
     else:
         _print(console, comparison)
-        if written:
-            names = ", ".join(path.name for path in written)
-            console.print(Text(f"Written in {common.short_path(folder)}: {names}"))
-        else:
-            console.print(Text("--out FOLDER writes a page, pictures and tables.", style="quiet"))
+        shown = common.short_path(folder) if folder is not None else None
+        told = (
+            f"Page, pictures and tables are in {shown}."
+            if shown
+            else "--out FOLDER writes a page, pictures and tables."
+        )
+        console.print(Text(told, style="quiet"))
     if not complete:
         print("Stopped before all runs were made. Go on with the same command.", file=sys.stderr)
         raise typer.Exit(running.STOPPED_EARLY)
 
 
-def _made(console: Console, methods: str, seeds: int, folder: Path, settings: dict[str, Any]) -> tuple[list[Run], bool]:
-    """The runs of the methods, and whether all are there."""
+def _compared(
+    console: Console, runs: list[Path], request: dict[str, Any], settings: dict[str, Any]
+) -> tuple[Comparison, bool]:
+    """The comparison, and whether all runs are there that it needs."""
     from lemonade.loop import Stop
-    from lemonade.trials import carry_out, planned
+    from lemonade.trials import compare as compare_runs
 
-    plan, stop = planned(methods, seeds, folder, settings), Stop()
-    budget = running.budget_text(plan[0].config.budget)
-    console.print(
-        Text(f"{numbers.quantity(len(plan), 'run')} of {budget} each, in {common.short_path(folder / 'runs')}")
-    )
+    stop, missing = Stop(), 0
     with console.status("") as status:
 
+        def announce(plan: Sequence[Planned]) -> None:
+            nonlocal missing
+            missing = len(plan)
+            what = f"{numbers.quantity(len(plan), 'run')} of {running.budget_text(plan[0].config.budget)} each"
+            console.print(Text(f"{what}, in {common.short_path(plan[0].folder.parent)}"))
+
         def tell(one: Planned, run: Run | None) -> None:
+            nonlocal missing
             what = f"{one.method}, seed {one.config.seed}"
             if run is None:
                 status.update(f"{what} ...")
                 return
+            missing -= run.finished
             children = numbers.quantity(run.spent.evaluations, "child", "children")
             volume, seconds = run.front.hypervolume, numbers.duration(run.spent.seconds)
             console.print(Text(f"{what}: {children}, front {len(run.front)}, hypervolume {volume:.3f}, {seconds}"))
 
         with running.interrupts(stop, lambda: status.update(running.STOPPING)):
-            made = carry_out(plan, tell, stop)
-    return made, len(made) == len(plan) and all(run.finished for run in made)
+            found = compare_runs(runs, **request, on_plan=announce, on_run=tell, stop=stop, **settings)
+    return found, not missing
 
 
 def _print(console: Console, comparison: Comparison) -> None:

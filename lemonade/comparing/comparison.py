@@ -15,7 +15,7 @@ from lemonade.comparing.statistics import attained, holm, larger, least_p, mann_
 from lemonade.config import parse_limits
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.objectives import Objective
+from lemonade.objectives import Kind, Objective
 from lemonade.reporting.commands import short_path
 
 AXES: tuple[By, ...] = ("examples", "seconds")
@@ -85,6 +85,7 @@ class Comparison:
         groups: The methods; the first is held against each other one.
         objectives: Those that all runs have; the first is the error.
         basis: When they are compared.
+        sizes: By resource, the sizes within which errors are told.
     """
 
     def __init__(self, runs: Sequence[Run], by: By | None = None, within: Sequence[str] = ()) -> None:
@@ -99,12 +100,11 @@ class Comparison:
         Raises:
             LemonadeError: as `grouped`, and for a size that is none.
         """
+        check_request(by, within, [one.name for one in runs[0].objectives[1:]] if runs else None)
         self.groups = grouped(runs)
         self.objectives: tuple[Objective, ...] = runs[0].objectives
         self.basis = Basis(by, min(group.least_end(by) for group in self.groups)) if by else self._usual_basis()
-        self._within = list(within)
-        if not self.resources:
-            raise LemonadeError(f"compare needs an objective beside the error, got {self.objectives[0].name} alone.")
+        self.sizes = sizes_of(within) or self._decades()
 
     @property
     def runs(self) -> list[Run]:
@@ -113,28 +113,18 @@ class Comparison:
 
     @property
     def resources(self) -> list[str]:
-        """Names of the objectives beside the first."""
-        return [one.name for one in self.objectives[1:]]
+        """Names of the objectives that are costs: not those that only a trained network has."""
+        return [one.name for one in self.objectives if one.kind is not Kind.EXPENSIVE]
 
     def volumes(self, group: Group) -> list[float]:
         """Hypervolume of each run on the basis of the comparison."""
         return [self.basis.volume(course) for course in group.courses]
 
-    @cached_property
-    def sizes(self) -> dict[str, list[float]]:
-        """By resource, the sizes within which errors are told."""
-        if self._within:
-            found: dict[str, list[float]] = {}
-            for text in self._within:
-                for name, limit in parse_limits([text]).items():
-                    if name not in self.resources:
-                        raise LemonadeError(f"'{text}': expected one of {', '.join(self.resources)}, got '{name}'.")
-                    found.setdefault(name, []).append(limit)
-            return {name: sorted(limits) for name, limits in found.items()}
-        first = self.objectives[1]
-        low, high = self._reach(first.name)
-        decades = 10.0 ** np.arange(np.ceil(np.log10(max(low, 1e-9))), np.ceil(np.log10(max(high, 1e-9))) + 1)
-        return {first.name: [float(one) for one in decades]}
+    def _decades(self) -> dict[str, list[float]]:
+        """Powers of ten of the first resource, as far as fronts reach."""
+        first = self.resources[0]
+        low, high = (np.log10(max(one, 1e-9)) for one in self._reach(first))
+        return {first: [float(10.0**power) for power in np.arange(np.ceil(low), np.ceil(high) + 1)]}
 
     def errors_within(self, group: Group, resource: str, sizes: Sequence[float]) -> Values:
         """Error of what one would choose within each size, (runs, sizes); infinite where there is nothing so small."""
@@ -251,6 +241,37 @@ class Comparison:
         medians = np.median([[course.volume(by, one) for one in at] for course in group.courses], axis=0)
         enough = np.flatnonzero(medians >= goal)
         return float(at[enough[0]]) if enough.size else None
+
+
+def check_request(by: str | None, within: Sequence[str], objectives: Sequence[str] | None) -> None:
+    """See, before anything is run, that a comparison can be made as it is asked for.
+
+    Args:
+        by: As `Comparison` takes it.
+        within: As `Comparison` takes it.
+        objectives: Names of those beside the first; None if they are not known yet.
+
+    Raises:
+        LemonadeError: saying what is expected.
+    """
+    if by is not None and by not in AXES:
+        raise LemonadeError(f"by: expected {' or '.join(AXES)}, got '{by}'.")
+    for name in sizes_of(within):
+        if objectives is not None and name not in objectives:
+            raise LemonadeError(f"within: expected one of {', '.join(objectives)}, got '{name}'.")
+
+
+def sizes_of(within: Sequence[str]) -> dict[str, list[float]]:
+    """Sizes by resource, ascending, of texts such as ``"params<=5000"``.
+
+    Raises:
+        LemonadeError: for a text of another form.
+    """
+    found: dict[str, list[float]] = {}
+    for text in within:
+        for name, limit in parse_limits([text]).items():
+            found.setdefault(name, []).append(limit)
+    return {name: sorted(set(limits)) for name, limits in found.items()}
 
 
 def spendings(group: Group) -> dict[str, list[float]]:
