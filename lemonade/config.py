@@ -35,13 +35,20 @@ def parse_seconds(value: object) -> object:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
+THOUSANDS = {"k": 10**3, "M": 10**6, "G": 10**9}
+"""Letters behind a number, as tables print them."""
+
+
 def parse_count(value: object) -> object:
-    """Turn ``"1e6"`` and ``"2_000"`` into whole numbers, which YAML and the command line hand over as text."""
+    """Turn ``"1e6"``, ``"2_000"`` and ``"3M"`` into whole numbers: YAML and the command line hand them over as text."""
     if not isinstance(value, str):
         return value
+    digits, factor = value.strip(), 1
+    if digits[-1:] in THOUSANDS:
+        digits, factor = digits[:-1], THOUSANDS[digits[-1:]]
     try:
-        number = float(value)
-    except ValueError:
+        number = round(float(digits) * factor, 6)
+    except (ValueError, OverflowError):
         return value
     return int(number) if number.is_integer() else value
 

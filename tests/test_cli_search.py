@@ -66,7 +66,7 @@ class TestSearch:
 
     def test_options_reach_the_config(self, lemonade, tmp_path):
         (tmp_path / "my.yaml").write_text("seed: 5\nsearch:\n  children: 3\nlimits:\n  flops: 1.0e6\n")
-        options = "--objectives error,params,flops --limit params<=9e4 --seed 7 --no-inherit --child-examples 1e4"
+        options = "--objectives error,params,flops --limit params<=9e4 --seed 7 --no-inherit --child-examples 10k"
         code, _, err = lemonade("search", "my.yaml", *FEW[:2], *options.split(), "--out", "r", "--quiet")
         assert (code, err) == (0, "")
         config = Run.load(tmp_path / "r").config
@@ -97,6 +97,7 @@ class TestRefusals:
         ("arguments", "message"),
         [
             ("--dataset digitz", "unknown dataset 'digitz'. Did you mean 'digits'? Known: digits, cifar10,"),
+            ("--examples 3X", "budget.examples: expected a whole number, got '3X'."),
             ("--method lemonaid", "unknown method 'lemonaid'. Did you mean 'lemonade'?"),
             ("--space netwerk", "unknown space 'netwerk'."),
             ("--objectives error,parms", "unknown objective 'parms'. Did you mean 'params'?"),

@@ -75,7 +75,9 @@ Limit = Annotated[
 Evaluations = Annotated[
     Text, _option(_BUDGET, "--evaluations", "N", "Children trained, initial networks and failures included.")
 ]
-Examples = Annotated[Text, _option(_BUDGET, "--examples", "N", "Training images seen, distillation included.")]
+Examples = Annotated[
+    Text, _option(_BUDGET, "--examples", "N", "Training images seen, distillation included, as 5M or 5e6.")
+]
 Time = Annotated[Text, _option(_BUDGET, "--time", "TIME", "Active time: 90s, 10m, 1.5h \\[default: 10m if no budget].")]
 
 ChildExamples = Annotated[
