@@ -72,6 +72,22 @@ def test_methods_are_run_and_compared(tmp_path):
     assert run(*[tmp_path / "runs" / f"{name}-1" for name in ("lemonade", "random")]).exit_code == 0
 
 
+def test_best_says_which_error_chose(tmp_path, monkeypatch, capsys):
+    run_of_errors(tmp_path / "a", errors=(0.5, 0.4))
+    text = (tmp_path / "a" / "journal.jsonl").read_text()
+    assert '"error_smoothed"' in text
+    lines = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        if line.get("id") == "c0000":
+            line["values"]["error"] = 0.1  # luckier, and still the worse by its smoothed error
+    (tmp_path / "a" / "journal.jsonl").write_text("".join([json.dumps(line) + "\n" for line in lines]))
+    monkeypatch.setenv("COLUMNS", "200")
+    found = CliRunner().invoke(app, ["front", str(tmp_path / "a"), "--best", "params<=5000"])
+    assert "Chosen by the smoothed error. c0000 has a lower plain one, error 0.1" in found.stdout
+    found = CliRunner().invoke(app, ["front", str(tmp_path / "a"), "--smallest", "error<=0.9"])
+    assert "Chosen by" not in found.stdout
+
+
 BAD = {
     "nothing": ((), "compare expects run folders, or --methods A,B,.. to run some."),
     "no run": (("nowhere",), "nowhere: there is no such run folder."),

@@ -184,7 +184,7 @@ def test_the_winner_of_each_size_is_named_whoever_it_is(tmp_path):
     ours = many(tmp_path, "lemonade", 0.4, 2)
     theirs = many(tmp_path, "aging", 0.2, 2)
     told = " ".join(words(Comparison([*ours, *theirs], within=["params<=5000"])))
-    assert "Least median error within a size: params <= 5,000: aging (0.100)." in told
+    assert "Least median smoothed error within a size: params <= 5,000: aging (0.100)." in told
     assert "lemonade does not reach the final median of aging." in told
 
 

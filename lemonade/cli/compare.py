@@ -157,7 +157,7 @@ def _print(console: Console, comparison: Comparison) -> None:
     columns = [Column(title, right=position > 0) for position, title in enumerate(METHOD_HEADS)]
     console.print(fitted(columns, method_rows(comparison), console.width))
     heads, *rows = error_rows(comparison)
-    console.print(Text("\nError that half of the runs attain within a size", style="quiet"))
+    console.print(Text(f"\n{comparison.reading.capitalize()}, attained by half of the runs", style="quiet"))
     console.print(
         fitted([Column(head, right=position > 0) for position, head in enumerate(heads)], rows, console.width)
     )

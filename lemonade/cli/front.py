@@ -28,7 +28,7 @@ Where = Annotated[
 ]
 Best = Annotated[
     str | None,
-    typer.Option("--best", metavar="CONDITIONS", help='The member of least error within it, as in "params<=50000".'),
+    typer.Option("--best", metavar="CONDITIONS", help='The most accurate member within it, as in "params<=50000".'),
 ]
 Smallest = Annotated[
     str | None,
@@ -94,6 +94,8 @@ def front(
         common.print_next(console, [(("status", shown), "what happened so far")])
         return
     notes = decision.choice_notes(view, choice) if choice is not None else [decision.TRADEOFF_NOTE] * tradeoff
+    if best is not None:
+        notes += decision.luckier_notes(view, members[0])
     _print(console, loaded, members, shown, notes)
 
 

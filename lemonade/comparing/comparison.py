@@ -116,6 +116,12 @@ class Comparison:
         """Names of the objectives that are costs: not those that only a trained network has."""
         return [one.name for one in self.objectives if one.kind is not Kind.EXPENSIVE]
 
+    @property
+    def reading(self) -> str:
+        """The error that ranks members, in words; errors within sizes are told by it."""
+        name = self.objectives[0].name
+        return f"smoothed {name}" if self.runs[0].smoothed else name
+
     def volumes(self, group: Group) -> list[float]:
         """Hypervolume of each run on the basis of the comparison."""
         return [self.basis.volume(course) for course in group.courses]
@@ -127,7 +133,7 @@ class Comparison:
         return {first: [float(10.0**power) for power in np.arange(np.ceil(low), np.ceil(high) + 1)]}
 
     def errors_within(self, group: Group, resource: str, sizes: Sequence[float]) -> Values:
-        """Error of what one would choose within each size, (runs, sizes); infinite where there is nothing so small."""
+        """Least error within each size by `reading`, (runs, sizes); infinite where there is nothing so small."""
         return np.array([
             course.errors_within(self.basis.front(course), resource, sizes) for course in group.courses
         ])  # fmt: skip
@@ -176,6 +182,7 @@ class Comparison:
         """All figures but the curves."""
         return {
             "objectives": [one.to_json() for one in self.objectives],
+            "error_reading": self.reading,
             "basis": {"by": self.basis.by, "at": self.basis.at},
             "methods": [self._group_json(group) for group in self.groups],
             "against_first": [

@@ -82,15 +82,11 @@ class Course:
         return self.fronts[position - 1] if position else ()
 
     def errors_within(self, ids: Sequence[str], resource: str, sizes: Sequence[float]) -> Values:
-        """Plain error of the member one would choose within each size: the best by what ranks members.
+        """Least error within each size, by the reading that ranks members (the smoothed one where that does).
 
         Infinite where no member is so small; (sizes,).
         """
         error = self.run.objectives[0]
         ranked = error.smoothed if self.run.smoothed else error.name
-        known = [self.run.values(name) for name in ids]
-        found = []
-        for size in sizes:
-            within = [one for one in known if one[resource] <= size]
-            found.append(min(within, key=lambda one: (one[ranked], one[resource]))[error.name] if within else np.inf)
-        return np.array(found, np.float64)
+        known = [(values[resource], values[ranked]) for values in map(self.run.values, ids)]
+        return np.array([min([err for cost, err in known if cost <= size], default=np.inf) for size in sizes])

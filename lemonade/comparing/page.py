@@ -36,9 +36,10 @@ def page(comparison: Comparison, images: Sequence[tuple[str, bytes]]) -> str:
             METHOD_HEADS,
             method_rows(comparison),
         ),
-        errors=_table("Error that half of the runs attain within a size", errors[0], errors[1:]),
+        errors=_table(f"{comparison.reading.capitalize()}, attained by half of the runs", errors[0], errors[1:]),
         pictures=joined(figures),
         runs=_table("All runs", runs[0], runs[1:], words=2),
+        reading=escaped(comparison.reading.capitalize()),
         version=__version__,
     )
 

@@ -33,8 +33,8 @@ def pictures(comparison: Comparison) -> Iterator[tuple[str, str, Figure]]:
     for resource in comparison.resources:
         yield (
             f"attainment-{resource}",
-            f"Error attained within {resource}: by half of the runs (line), and between what one and what all of "
-            "them attain (band).",
+            f"{comparison.reading.capitalize()} within {resource}: attained by half of the runs (line), and between "
+            "what one and what all of them attain (band).",
             _surfaces(comparison, resource),
         )
 
@@ -68,7 +68,7 @@ def _surfaces(comparison: Comparison, resource: str) -> Figure:
         axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(UNITS.get(resource, resource))
-    axes.set_ylabel(f"{comparison.objectives[0].name} on validation images")
+    axes.set_ylabel(f"{comparison.reading} on validation images")
     _finish(figure, axes)
     return figure
 

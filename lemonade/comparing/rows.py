@@ -54,7 +54,7 @@ def run_rows(comparison: Comparison) -> Rows:
     """One row a run, under a row of heads."""
     sizes = [(resource, size) for resource, known in comparison.sizes.items() for size in known]
     heads = ["method", "run", "seed", "hypervolume", "children", "examples", "seconds"]
-    rows = [[*heads, *[f"error within {resource} {size:g}" for resource, size in sizes]]]
+    rows = [[*heads, *[f"{comparison.reading} within {resource} {size:g}" for resource, size in sizes]]]
     for group in comparison.groups:
         for course in group.courses:
             run, front = course.run, comparison.basis.front(course)

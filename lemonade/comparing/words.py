@@ -16,6 +16,11 @@ LUCK = (
     "that tries more networks profits a little more from luck. lemonade retrain reads the test images."
 )
 
+SMOOTHED = (
+    "With so few validation images members are ranked by the smoothed error (1 - mean probability of the true class). "
+    "Hypervolumes count their plain errors, so they may fall a little where a better member replaces a luckier one."
+)
+
 
 def basis_sentence(comparison: Comparison) -> str:
     """When the runs are compared."""
@@ -91,11 +96,13 @@ def words(comparison: Comparison) -> list[str]:
         lines.append("There is one method only, so there is nothing to hold it against.")
     least = size_sentences(comparison)
     if least:
-        lines.append(f"Least median error within a size: {'; '.join(least)}.")
+        lines.append(f"Least median {comparison.reading} within a size: {'; '.join(least)}.")
     unfinished = [str(short_path(run.folder)) for run in comparison.runs if not run.finished]
     if unfinished:
         lines.append(f"Not finished, and taken as far as they went: {', '.join(unfinished)}.")
     differ = machine_differences(comparison.runs)
     if differ:
         lines.append(f"Runs differ in {'; '.join(differ)}: seconds may not be comparable.")
+    if comparison.runs[0].smoothed:
+        lines.append(SMOOTHED)
     return [line for line in [*lines, LUCK] if line]

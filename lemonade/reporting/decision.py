@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lemonade import numbers
 from lemonade.reporting import reading
 
 if TYPE_CHECKING:
     from lemonade.deciding import Choice
     from lemonade.frontview import FrontView
+    from lemonade.members import Member
 
 TRADEOFF_NOTE = (
     "High trade-off: going from such a member to any neighbour loses much more than it gains, in shares of the front's"
@@ -36,6 +38,20 @@ def choice_notes(view: FrontView, choice: Choice) -> list[str]:
     if left := [reading.label(one.name) for one in view.objectives if one.name not in wanted]:
         notes.append(f"Without a weight, and so not looked at: {', '.join(left)}.")
     return notes
+
+
+def luckier_notes(view: FrontView, best: Member) -> list[str]:
+    """Why the most accurate member is not the one with the fewest wrong images, where it is not."""
+    error = view.objectives[0]
+    luckier = min(view, key=lambda member: member.values[error.name])
+    if not view.smoothed or luckier.values[error.name] >= best.values[error.name]:
+        return []
+    images = reading.images_of(luckier)
+    return [
+        f"Chosen by the smoothed {error.name}. {luckier.id} has a lower plain one, "
+        f"{numbers.named(error.name, luckier.values[error.name], images)}, and a higher smoothed one: on so few images "
+        "that is likely to be luck."
+    ]
 
 
 def _shares(weights: Mapping[str, float]) -> str:
