@@ -270,7 +270,7 @@ class Assembly:
             search=settings,
             space=space,
             costs=lambda graph: costs(graph, self.objectives),
-            limits=config.limits,
+            limits=self._limits(),
             # a limit below the box asks for what lies below it
             floors={
                 one.name: one.box[0]
@@ -289,6 +289,12 @@ class Assembly:
             initial_examples=self.child_budget.initial,
         )
         return make_search(config.method, setting)
+
+    def _limits(self) -> dict[str, float]:
+        """The user's limits, and where boxes end: beyond, a network gains nothing, and costs most to train."""
+        tops = {one.name: one.box[1] for one in self.objectives if one.kind is Kind.CHEAP}
+        limits = self.config.limits
+        return {**limits, **{name: min(top, limits.get(name, math.inf)) for name, top in tops.items()}}
 
     def evaluator(self, folder: Path) -> Evaluator:
         """The evaluator, ready for jobs; the data lie packed in the run folder as long as the run goes on."""

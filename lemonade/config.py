@@ -237,7 +237,8 @@ class Config(Settings):
     objectives: tuple[str, ...] = ("error", "params", "flops")
     limits: dict[str, float] = Field(default_factory=dict, description="largest allowed value by objective")
     boxes: dict[str, tuple[float, float]] = Field(
-        default_factory=dict, description="hypervolume box by objective, in place of its own"
+        default_factory=dict,
+        description="hypervolume box by objective, in place of its own; no network beyond it is proposed",
     )
     seed: int = Field(1, ge=0)
     device: str = "auto"

@@ -86,6 +86,12 @@ class TestOutcome:
         run = start(tmp_path / "r", limits={"params": 5000.0})
         assert max(one.values["params"] for one in run.front) <= 5000
 
+    def test_nothing_beyond_the_box_is_trained(self, tmp_path):
+        run = start(tmp_path / "r", boxes={"params": (100, 5_000)})
+        sizes = [run.values(name)["params"] for name in run.evaluations]
+        assert len(sizes) == 30
+        assert max(sizes) <= 5_000
+
     def test_an_impossible_limit_leaves_no_folder(self, tmp_path):
         with pytest.raises(LemonadeError, match="has params <= 10: the smallest has"):
             start(tmp_path / "r", limits={"params": 10.0})

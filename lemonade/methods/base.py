@@ -24,7 +24,7 @@ class Setting:
         search: The method's settings.
         space: Where it searches.
         costs: Values of the cheap objectives of a genotype, without training.
-        limits: Largest allowed cost by name.
+        limits: Largest cost by name, that is allowed or of interest.
         floors: Smallest cost of interest by name: where the hypervolume's box begins. Networks below gain nothing
             there, and inverse densities would draw ever more of them (LEMONADE has a lower bound on size as well).
         vector: Objective values that decide dominance, all minimised, from a candidate's costs and evaluation.
