@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from lemonade.files import is_held
 from lemonade.history import Run
-from lemonade.journal import NAME, Line, Tail, is_held
+from lemonade.journal import NAME, Line, Tail
 from lemonade.ledger import Ledger, State
 from lemonade.tracker import Tracker
 from lemonade.types import Progress

@@ -311,7 +311,7 @@ def test_a_full_disk_leaves_the_run_as_it_was(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setattr(os, "write", full)
         text = (
             r"journal.jsonl: cannot be written \(No space left on device\). The run is intact up to its last line; "
-            r"free some space and go on with: lemonade resume .*toy$"
+            r"put that right and go on with: lemonade resume .*toy$"
         )
         with pytest.raises(LemonadeError, match=text):
             store.append_batch([candidate(4)], Report(0))

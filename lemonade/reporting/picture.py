@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
+from lemonade.files import write_whole
 from lemonade.front import non_dominated
 from lemonade.reporting import reading
 from lemonade.types import Status
@@ -54,9 +56,9 @@ def save_picture(run: Run, path: Path) -> bool:
             axes.set_ylabel(f"{error} on the validation images", color=INK)
     figure.suptitle(_title(run), fontsize=11, color=INK, x=0.01, ha="left")
     _legend(figure, panels[0], textwrap.fill(_note(run), WRAP * len(resources)))
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, format="png")
-    partial.replace(path)
+    memory = io.BytesIO()
+    figure.savefig(memory, format="png")
+    write_whole(path, memory.getvalue(), "The run is whole without it.")
     return True
 
 

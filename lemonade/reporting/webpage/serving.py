@@ -11,8 +11,9 @@ from pathlib import Path
 from threading import Lock
 
 from lemonade.errors import LemonadeError
+from lemonade.files import is_held
 from lemonade.history import Run
-from lemonade.journal import NAME, is_held
+from lemonade.journal import NAME
 from lemonade.reporting.webpage.writing import news, page
 
 HOST = "127.0.0.1"
