@@ -300,6 +300,16 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
     return _checked(tree, lines, source)
 
 
+def new_budget(*, evaluations: object = None, examples: object = None, time: object = None) -> BudgetSettings | None:
+    """The new totals of a run that goes on; None if none is given.
+
+    Raises:
+        LemonadeError: for a value out of range.
+    """
+    given = {"evaluations": evaluations, "examples": examples, "time": time}
+    return make_config(settings=given).budget if any(value is not None for value in given.values()) else None
+
+
 def dump_config(config: Config) -> str:
     """YAML text of all settings, defaults included, so that a run says what it ran with."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

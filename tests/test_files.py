@@ -49,21 +49,16 @@ def test_what_is_no_regular_file_is_written_into_and_stays(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no flock")
-def test_a_locked_folder_is_one_process_s_until_it_is_let_go_of(tmp_path):
-    with (
-        locked(tmp_path / "new", ADVICE),
-        pytest.raises(LemonadeError, match=rf"new is in use by process {os.getpid()}"),
-    ):
-        lock_folder(tmp_path / "new", ADVICE)
-    os.close(lock_folder(tmp_path / "new", ADVICE))
+def test_a_locked_folder_is_made_and_held_until_it_is_let_go_of(tmp_path):
+    folder = tmp_path / "new"
+    with locked(folder, ADVICE), pytest.raises(LemonadeError, match=rf"new is in use by process {os.getpid()}"):
+        lock_folder(folder, ADVICE)
+    os.close(lock_folder(folder, ADVICE))
 
 
 def test_a_folder_that_cannot_be_had_says_what_to_do(tmp_path):
     (tmp_path / "taken").write_text("")
-    with (
-        pytest.raises(LemonadeError, match=r"taken: cannot be written .*The rest is kept"),
-        locked(tmp_path / "taken", ADVICE),
-    ):
-        pass
+    with pytest.raises(LemonadeError, match=r"taken: cannot be written .*The rest is kept"):
+        locked(tmp_path / "taken", ADVICE).__enter__()
     with pytest.raises(LemonadeError, match=re.escape(f"{tmp_path / 'lost' / '.lock'}: cannot be written")):
         lock_folder(tmp_path / "lost", ADVICE)

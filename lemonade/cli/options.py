@@ -121,7 +121,6 @@ TensorBoard = Annotated[
 ]
 DryRun = Annotated[bool, _option(_OUTPUT, "--dry-run", None, "Say what would be run, and stop.")]
 Quiet = Annotated[bool, _option(_OUTPUT, "--quiet -q", None, "Print nothing but errors.")]
-Verbose = Annotated[bool, _option(_OUTPUT, "--verbose", None, "Show the traceback of an unexpected failure.")]
 
 
 def settings(

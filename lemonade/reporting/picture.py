@@ -35,10 +35,29 @@ UNITS = {
 }
 
 
+FILE = "front.png"
+
+
+def draw_front(run: Run) -> str:
+    """Draw the front into the run folder as `FILE`, unless there is nothing to draw, and never raise.
+
+    Returns:
+        What went wrong, in a line; empty if nothing did. No failure here takes a search whose results are safe.
+    """
+    try:
+        save_picture(run, run.folder / FILE)
+    except Exception as error:
+        return f"the front was not drawn: {error}"
+    return ""
+
+
 def save_picture(run: Run, path: Path) -> bool:
     """Draw the front of a run; False, and nothing written, if there is nothing to draw.
 
     matplotlib's figure is used by itself: `pyplot` keeps figures alive and picks a window system.
+
+    Raises:
+        LemonadeError: if it cannot be written.
     """
     error = reading.error_name(run)
     resources = reading.resource_names(run)
