@@ -224,7 +224,7 @@ class Run:
         chosen: dict[str, Member] = {}
         asked = [part.strip() for part in names.split(",") if part.strip()]
         if not asked:
-            raise LemonadeError(f"--models: expected front, knee, best, or ids with commas between, got '{names}'.")
+            raise LemonadeError(f"models: expected front, knee, best, or ids with commas between, got '{names}'.")
         for name in asked:
             found = self.front.members if name == "front" else [self.member(name)]
             chosen.update((member.id, member) for member in found)

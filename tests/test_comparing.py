@@ -205,6 +205,8 @@ def test_an_unfinished_run_is_named(tmp_path):
 def test_sizes_must_be_of_an_objective(tmp_path):
     with pytest.raises(LemonadeError, match=r"'depth<=3': expected one of params, flops, got 'depth'"):
         _ = Comparison([run_of_errors(tmp_path / "a")], within=["depth<=3"]).sizes
+    with pytest.raises(LemonadeError, match="^within expects NAME<=NUMBER, got 'params=5'"):
+        _ = Comparison([run_of_errors(tmp_path / "b")], within=["params=5"]).sizes
 
 
 # Writing -------------------------------------------------------------------------------------------------------------
@@ -254,6 +256,7 @@ def test_runs_are_planned_seed_by_seed(tmp_path):
     assert not plan[1].config.search.inherit
     assert plan[1].folder.name == "lemonade_search.inherit=false_search.children=4-1"
     assert plan[0].config.budget == BudgetSettings(evaluations=9)
+    assert planned("aging", 1, tmp_path, {})[0].config.budget == BudgetSettings(time=600)
 
 
 BAD = {

@@ -118,7 +118,7 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
         retrain(run, epochs=1e-9)
     with pytest.raises(LemonadeError, match="expected workers >= 1, got 0"):
         retrain(run, workers=0)
-    with pytest.raises(LemonadeError, match="--models: expected front, knee, best, or ids .* got ','"):
+    with pytest.raises(LemonadeError, match="^models: expected front, knee, best, or ids .* got ','"):
         retrain(run, models=",")
     weights = run.folder / run.front[0].evaluation.weights
     kept = weights.read_bytes()

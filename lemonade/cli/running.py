@@ -202,7 +202,7 @@ def _more(run: Run, shown: Path) -> tuple[tuple[str | Path, ...], str]:
     elif budget.examples:
         option = ("--examples", str(2 * max(budget.examples, spent.examples)))
     else:
-        minutes = max(1, round(2 * max(budget.time or DEFAULT_SECONDS, spent.seconds) / 60))
+        minutes = max(1, round(2 * max(budget.time or 0, spent.seconds) / 60))
         option = ("--time", f"{minutes}m")
     return ("resume", shown, *option), "go on from here (the budget is the new total)"
 

@@ -126,7 +126,7 @@ class Comparison:
         if self._within:
             found: dict[str, list[float]] = {}
             for text in self._within:
-                for name, limit in parse_limits([text]).items():
+                for name, limit in parse_limits([text], "within").items():
                     if name not in self.resources:
                         raise LemonadeError(f"'{text}': expected one of {', '.join(self.resources)}, got '{name}'.")
                     found.setdefault(name, []).append(limit)

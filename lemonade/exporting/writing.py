@@ -113,14 +113,14 @@ def _wanted(names: Sequence[str]) -> list[Format]:
             raise unknown("export format", name, FORMATS)
         found.update((other, FORMATS[other]) for other in (*FORMATS[name].beside, name))
     if not found:
-        raise LemonadeError(f"--to: expected one or more of {', '.join(FORMATS)}.")
+        raise LemonadeError(f"to: expected one or more of {', '.join(FORMATS)}.")
     for one in found.values():
         missing = [package for package in one.needs if importlib.util.find_spec(package) is None]
         if missing:
             others = ",".join(name for name in FORMATS if name != one.name)
             raise LemonadeError(
-                f"--to {one.name} needs {' and '.join(missing)}, not installed here. Install with: pip install "
-                f"{' '.join(missing)}. Or choose among the others: --to {others}"
+                f"to {one.name}: {' and '.join(missing)} is needed and not installed here. Install with: pip install "
+                f"{' '.join(missing)}. Or choose among the others: {others}"
             )
     return list(found.values())
 
