@@ -5,9 +5,9 @@ far, over all its resumes) and a ``type``:
 
 =============  =========================================================================================================
 run            first line: config, data set facts, objectives, environment, hashes of plug-ins
-candidates     all candidates of one generation, in one line so that a kill leaves all of them or none
+candidates     all candidates of one generation and how proposals fared, in one line so that a kill leaves all or none
 evaluation     what came back for one candidate
-generation     all candidates of a generation are evaluated: how proposals fared, the front, what has been spent
+generation     all candidates of a generation are evaluated: the front, its hypervolume, what has been spent
 resume         an earlier run goes on, with its new budget
 end            why the run stopped
 =============  =========================================================================================================

@@ -76,7 +76,7 @@ class Loop:
         if self.search.finished and not self.tracker.trained:
             raise LemonadeError(f"no network could be trained; the first failure: {self._first_failure()}")
         self.store.write_front([member.id for member in Run.load(self.store.folder).front])
-        self.store.end("interrupted" if self.stop.requests else "done", self.tracker.spent(self.store.seconds))
+        self.store.end("interrupted" if self.stop.requests else "done")
         self._tell("end")
 
     def _turn(self) -> bool:

@@ -32,8 +32,6 @@ from lemonade.plugins import load_plugins
 from lemonade.types import Candidate, Evaluation, Spent
 from morphisms import file_sha256, graph_to_json
 
-__all__ = ["RunStore", "environment"]
-
 _OURS = {".lock", ".work", NAME, "config.yaml", "environment.json", "front.csv", "graphs", "tensorboard", "weights"}
 _WEIGHTS, _PARTIAL = ".safetensors", ".partial"
 
@@ -247,10 +245,9 @@ class RunStore:
         self._recent.clear()
         self.write_front(front)
 
-    def end(self, reason: str, spent: Spent | None = None) -> None:
+    def end(self, reason: str) -> None:
         """Write why the run stops: ``"interrupted"`` can go on, any other reason is its end. Syncs."""
-        used = {"spent": asdict(spent)} if spent is not None else {}
-        self._journal.append("end", {"reason": reason, **used})
+        self._journal.append("end", {"reason": reason})
         self.sync()
 
     def write_front(self, front: Sequence[str]) -> None:

@@ -15,7 +15,9 @@ from lemonade.types import Progress
 
 
 class Watcher:
-    """Turns a journal that grows into the events that its search sends to `on_event`.
+    """Turns a journal that grows into the events that its search sends to `on_event`, as far as they can be read there.
+
+    Of loading and stopping it tells nothing, and no messages.
 
     Attributes:
         folder: The run folder.
