@@ -348,7 +348,9 @@ class TestExport:
 
     def test_a_missing_package_is_named_with_what_to_do(self, run, monkeypatch):
         monkeypatch.setattr(Onnx, "needs", ("onnx", "no_such_package"))
-        with pytest.raises(LemonadeError, match="onnx needs no_such_package.*pip install no_such_package.*--to safe"):
+        with pytest.raises(
+            LemonadeError, match="to: onnx needs no_such_package.*pip install no_such_package.*others: safe"
+        ):
             lemonade.export(run, to=["onnx"])
 
     def test_a_front_without_members(self, tmp_path):

@@ -119,7 +119,7 @@ def _wanted(names: Sequence[str]) -> list[Format]:
         if missing:
             others = ",".join(name for name in FORMATS if name != one.name)
             raise LemonadeError(
-                f"to {one.name}: {' and '.join(missing)} is needed and not installed here. Install with: pip install "
+                f"to: {one.name} needs {' and '.join(missing)}, not installed here. Install with: pip install "
                 f"{' '.join(missing)}. Or choose among the others: {others}"
             )
     return list(found.values())
