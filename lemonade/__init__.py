@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from lemonade.predicting import predict
     from lemonade.reporting.webpage.writing import report
     from lemonade.retraining.training import retrain
-    from lemonade.searching import search
+    from lemonade.searching import resume, search
     from lemonade.trials import compare
 
 __version__ = "0.1.0"
-__all__ = ["LemonadeError", "Run", "compare", "export", "objective", "predict", "report", "retrain", "search"]
+__all__ = ["LemonadeError", "Run", "compare", "export", "objective", "predict", "report", "resume", "retrain", "search"]
 
 _HOME = {
     "LemonadeError": "errors",
@@ -36,6 +36,7 @@ _HOME = {
     "export": "exporting.writing",
     "objective": "objectives",
     "predict": "predicting",
+    "resume": "searching",
     "retrain": "retraining.training",
     "search": "searching",
 }

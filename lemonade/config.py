@@ -271,6 +271,13 @@ SHORT = {
 SECTIONS = ("space", "budget", "data", "search", "selection", "training", "latency")
 
 
+def with_budget(config: Config) -> Config:
+    """The same settings, with ten minutes if they have no budget."""
+    if config.budget != BudgetSettings():
+        return config
+    return config.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
+
+
 def setting_names(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     """Dotted names of all settings, in the order they are defined."""
     names = []
@@ -281,6 +288,17 @@ def setting_names(model: type[BaseModel] = Config, prefix: str = "") -> list[str
         else:
             names.append(prefix + name)
     return names
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """All settings by dotted name, as plain values."""
+    dumped, found = config.model_dump(mode="json"), {}
+    for name in setting_names():
+        value: Any = dumped
+        for part in name.split("."):
+            value = value[part]
+        found[name] = value
+    return found
 
 
 def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | None = None) -> Config:
@@ -308,6 +326,16 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
     return _checked(tree, lines, source)
 
 
+def new_budget(*, evaluations: object = None, examples: object = None, time: object = None) -> BudgetSettings | None:
+    """The new totals of a run that goes on; None if none is given.
+
+    Raises:
+        LemonadeError: for a value out of range.
+    """
+    given = {"evaluations": evaluations, "examples": examples, "time": time}
+    return make_config(settings=given).budget if any(value is not None for value in given.values()) else None
+
+
 def dump_config(config: Config) -> str:
     """YAML text of all settings, defaults included, so that a run says what it ran with."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
@@ -328,8 +356,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise LemonadeError(f"--set {key}: '{value}' is not a YAML value.") from None
 
 
-def parse_limits(texts: list[str]) -> dict[str, float]:
-    """Read limits such as ``"params<=2e6"``.
+def parse_limits(texts: list[str], option: str) -> dict[str, float]:
+    """Read limits such as ``"params<=2e6"``; `option` is what they were given as, for the error.
 
     Raises:
         LemonadeError: if a text is not of that form or its number is not positive and finite.
@@ -342,7 +370,7 @@ def parse_limits(texts: list[str]) -> dict[str, float]:
         except ValueError:
             value = 0.0
         if match is None or not 0 < value < float("inf"):
-            raise LemonadeError(f"--limit expects NAME<=NUMBER, got '{text}'. For example: --limit \"params<=2e6\"")
+            raise LemonadeError(f"{option} expects NAME<=NUMBER, got '{text}'. For example: \"params<=2e6\"")
         limits[match[1]] = value
     return limits
 

@@ -15,6 +15,7 @@ import numpy as np
 from lemonade.conditions import fulfilled, parse_conditions
 from lemonade.deciding import Choice, check_weights, choose_by_weights, high_tradeoff, parse_weights
 from lemonade.errors import LemonadeError
+from lemonade.files import write_whole
 from lemonade.front import Points, hypervolume, knee
 from lemonade.members import Member
 from lemonade.objectives import Kind, Objective, vector
@@ -172,10 +173,7 @@ class FrontView(Sequence[Member]):
             values = [one.values.get(name, "") for name in names]
             writer.writerow([one.id, one.parent or "", one.generation, " ".join(one.operators), *values])
         if path is not None:
-            try:
-                Path(path).write_text(text.getvalue(), encoding="utf-8")
-            except OSError as error:
-                raise LemonadeError(f"{path}: cannot be written ({error.strerror or error}).") from None
+            write_whole(Path(path), text.getvalue(), "Choose another place.")
         return text.getvalue()
 
     def to_pandas(self) -> pandas.DataFrame:

@@ -12,9 +12,10 @@ from typing import Any, Self
 
 from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
+from lemonade.files import is_held
 from lemonade.front import Front
 from lemonade.frontview import FrontView
-from lemonade.journal import NAME, is_held, read_journal
+from lemonade.journal import NAME, read_journal
 from lemonade.ledger import INTERRUPTED, Generation, Ledger, State, known_fields
 from lemonade.members import Member
 from lemonade.objectives import vector
@@ -223,7 +224,7 @@ class Run:
         chosen: dict[str, Member] = {}
         asked = [part.strip() for part in names.split(",") if part.strip()]
         if not asked:
-            raise LemonadeError(f"--models: expected front, knee, best, or ids with commas between, got '{names}'.")
+            raise LemonadeError(f"models: expected front, knee, best, or ids with commas between, got '{names}'.")
         for name in asked:
             found = self.front.members if name == "front" else [self.member(name)]
             chosen.update((member.id, member) for member in found)

@@ -5,9 +5,9 @@ far, over all its resumes) and a ``type``:
 
 =============  =========================================================================================================
 run            first line: config, data set facts, objectives, environment, hashes of plug-ins
-candidates     all candidates of one generation, in one line so that a kill leaves all of them or none
+candidates     all candidates of one generation and how proposals fared, in one line so that a kill leaves all or none
 evaluation     what came back for one candidate
-generation     all candidates of a generation are evaluated: how proposals fared, the front, what has been spent
+generation     all candidates of a generation are evaluated: the front, its hypervolume, what has been spent
 resume         an earlier run goes on, with its new budget
 end            why the run stopped
 =============  =========================================================================================================
@@ -18,44 +18,26 @@ a later version may add some without a new ``v``.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lemonade.errors import LemonadeError
+from lemonade.files import writing
 
 VERSION = 1
 NAME = "journal.jsonl"
-LOCK_TRIES, LOCK_WAIT = 4, 0.05  # seconds
 
 Line = dict[str, Any]
 
 
-@contextmanager
-def writing(path: Path, advice: str = "") -> Iterator[None]:
-    """Turn what the system refuses while writing `path` into one clear line.
-
-    Args:
-        path: The file.
-        advice: What is kept and what to do; by default as it is for the files of a search.
-
-    Raises:
-        LemonadeError: in place of any OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        cure = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "put that right"
-        advice = advice or (
-            f"The run is intact up to its last line; {cure} and go on with: lemonade resume {_run_folder(path)}"
-        )
-        raise LemonadeError(f"{path}: cannot be written ({error.strerror or error}). {advice}") from error
+def intact(folder: Path) -> str:
+    """What is kept and what to do where something of a search cannot be written; `folder` is the run's."""
+    return f"The run is intact up to its last line; put that right and go on with: lemonade resume {folder}"
 
 
 class Journal:
@@ -66,7 +48,7 @@ class Journal:
         self.path = path
         self._seconds = seconds
         self._started: float | None = None
-        with writing(path):
+        with writing(path, intact(path.parent)):
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
 
     @property
@@ -86,7 +68,7 @@ class Journal:
         """
         line = {"v": VERSION, "t": round(time.time(), 3), "s": round(self.seconds, 3), "type": kind, **fields}
         data = json.dumps(line, default=_plain, separators=(",", ":")).encode() + b"\n"
-        with writing(self.path):
+        with writing(self.path, intact(self.path.parent)):
             before = os.fstat(self._file).st_size
             try:
                 written = 0
@@ -99,7 +81,7 @@ class Journal:
 
     def sync(self) -> None:
         """Have the system put all lines on disk, so that they survive a loss of power; about 4 ms."""
-        with writing(self.path):
+        with writing(self.path, intact(self.path.parent)):
             os.fsync(self._file)
 
     def close(self) -> None:
@@ -123,7 +105,7 @@ def repair_journal(path: Path) -> list[Line]:
     data = _read(path)
     lines, whole = _parse(data, path)
     if whole < len(data):
-        with writing(path):
+        with writing(path, intact(path.parent)):
             os.truncate(path, whole)
     return lines
 
@@ -160,94 +142,6 @@ class Tail:
         self._offset += whole
         self._lines += len(lines)
         return lines
-
-
-def write_whole(path: Path, text: str, advice: str = "") -> None:
-    """Write a text file that appears whole or not at all; `advice` as in `writing`.
-
-    Raises:
-        LemonadeError: if it cannot be written.
-    """
-    partial = path.with_name(path.name + ".partial")
-    with writing(path, advice):
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-        except OSError:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
-            raise
-
-
-def lock_folder(folder: Path) -> int:
-    """Lock a run folder for this process; closing the returned file, or dying, gives it back.
-
-    Child processes do not hold it: Python hands no file to a spawned process.
-
-    Raises:
-        LemonadeError: if another process has it, saying which.
-    """
-    path = folder / ".lock"
-    with writing(path):
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _take(lock)
-            os.ftruncate(lock, 0)
-            os.write(lock, f"{os.getpid()}\n".encode())
-        except BlockingIOError:
-            holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
-            os.close(lock)
-            raise LemonadeError(f"{folder} is in use by process {holder}. Wait for it, or stop it first.") from None
-        except OSError:
-            os.close(lock)
-            raise
-    return lock
-
-
-def is_held(folder: Path) -> bool | None:
-    """Whether a process has a run folder (see `lock_folder`); None where the system cannot tell.
-
-    Nothing is written. The lock is asked for and given back at once, which whoever wants it waits for.
-    """
-    if sys.platform == "win32":
-        return None
-    import fcntl
-
-    try:
-        lock = os.open(folder / ".lock", os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return None
-    finally:
-        os.close(lock)
-    return False
-
-
-def _take(lock: int) -> None:
-    """Take the lock of an open file; whoever only looks whether it is held has it for a moment.
-
-    Raises:
-        BlockingIOError: if another process keeps it.
-    """
-    if sys.platform == "win32":  # there is no flock there, and two processes are not kept apart
-        return
-    import fcntl
-
-    for left in reversed(range(LOCK_TRIES)):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if not left:
-                raise
-            time.sleep(LOCK_WAIT)
 
 
 def _read(path: Path) -> bytes:
@@ -287,7 +181,3 @@ def _plain(value: object) -> Any:
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"{type(value).__name__} cannot be written to a journal")
-
-
-def _run_folder(path: Path) -> Path:
-    return path.parent.parent if path.parent.name in ("graphs", "weights") else path.parent

@@ -53,24 +53,17 @@ class Generation:
 
     Attributes:
         number: 0 is the initial population.
-        total: How its proposals fared: proposed, duplicate, over_limit, accepted.
-        operators: The same by operator; a proposal counts under each operator it used.
+        proposed: Children proposed, duplicates included.
         front: Ids of the front at its end.
         hypervolume: Share of the box that this front dominated.
         spent: What the run had used at its end.
     """
 
     number: int
-    total: Mapping[str, int]
-    operators: Mapping[str, Mapping[str, int]]
+    proposed: int
     front: tuple[str, ...]
     hypervolume: float
     spent: Spent
-
-    @property
-    def proposed(self) -> int:
-        """Children proposed, duplicates included."""
-        return self.total.get("proposed", 0)
 
 
 class Ledger:
@@ -168,11 +161,9 @@ class Ledger:
             raise KeyError("objectives or facts of the data set")
 
     def _generation(self, line: Line) -> Generation:
-        report = self.reports.get(line["generation"], {})
         return Generation(
             number=line["generation"],
-            total=report.get("total", {}),
-            operators=report.get("operators", {}),
+            proposed=self.reports.get(line["generation"], {}).get("total", {}).get("proposed", 0),
             front=tuple(line["front"]),
             hypervolume=float(line["hypervolume"]),
             spent=Spent(**known_fields(Spent, line["spent"])),

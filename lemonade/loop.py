@@ -17,6 +17,7 @@ from lemonade.config import BudgetSettings
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
+from lemonade.journal import intact
 from lemonade.objectives import Kind, Objective
 from lemonade.store import RunStore
 from lemonade.tracker import EventKind, OnEvent, Tracker
@@ -75,7 +76,7 @@ class Loop:
         if self.search.finished and not self.tracker.trained:
             raise LemonadeError(f"no network could be trained; the first failure: {self._first_failure()}")
         self.store.write_front([member.id for member in Run.load(self.store.folder).front])
-        self.store.end("interrupted" if self.stop.requests else "done", self.tracker.spent(self.store.seconds))
+        self.store.end("interrupted" if self.stop.requests else "done")
         self._tell("end")
 
     def _turn(self) -> bool:
@@ -235,10 +236,7 @@ class Loop:
 
     def _arrived(self, evaluation: Evaluation) -> None:
         if fault := evaluation.payload.get(RUN_FAULT):  # not the child's: a resumed run evaluates it again
-            raise LemonadeError(
-                f"{fault} The run is intact up to its last line; put that right and go on with: "
-                f"lemonade resume {self.store.folder}"
-            )
+            raise LemonadeError(f"{fault} {intact(self.store.folder)}")
         candidate = self.candidates[evaluation.id]
         self.running.pop(candidate.id, None)
         if (timed := self.measured.pop(candidate.id, None)) is not None:

@@ -78,7 +78,7 @@ def predictions(subject: Subject, images: Sequence[Path], top: int = 3, device: 
         LemonadeError: for a `top` below 1, an unknown device, or weights that are missing or damaged.
     """
     if top < 1:
-        raise LemonadeError(f"--top: expected a whole number of at least 1, got {top}.")
+        raise LemonadeError(f"top: expected a whole number of at least 1, got {top}.")
     from lemonade.data.files import read_files
 
     listed = _listed(images)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lemonade.errors import LemonadeError
-from lemonade.journal import write_whole
+from lemonade.files import write_whole
 
 Record = TypeVar("Record")
 
@@ -31,7 +31,7 @@ def read_record(path: Path, make: Callable[[Any], Record], cure: str) -> Record:
 
 
 def write_record(path: Path, record: Mapping[str, Any], advice: str) -> None:
-    """Write a file that `read_record` reads; `advice` as in `lemonade.journal.writing`.
+    """Write a file that `read_record` reads; `advice` as in `lemonade.files.writing`.
 
     Raises:
         LemonadeError: if it cannot be written.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lemonade.assembly import Assembly
-from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config
+from lemonade.config import BudgetSettings, Config, with_budget
 from lemonade.errors import LemonadeError
 from lemonade.evaluate import Evaluator
 from lemonade.history import Run
@@ -43,8 +43,7 @@ def run_search(
     Raises:
         LemonadeError: for wrong settings, unreadable data or a folder that holds something already.
     """
-    if config.budget == BudgetSettings():
-        config = config.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
+    config = with_budget(config)
     RunStore.check_free(folder)
     with (
         scalars_too(on_event, folder, config.tensorboard) as listener,

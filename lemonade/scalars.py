@@ -89,7 +89,7 @@ def scalars_too(listener: OnEvent | None, run_folder: Path, wanted: bool) -> Ite
         return
     if importlib.util.find_spec("tensorboard") is None:
         raise LemonadeError(
-            "--tensorboard needs TensorBoard, not installed here. Install with: pip install 'lemonade-nas[tensorboard]'"
+            "tensorboard: TensorBoard is not installed here. Install with: pip install 'lemonade-nas[tensorboard]'"
         )
     scalars = Scalars(run_folder / FOLDER)
 

@@ -1,14 +1,15 @@
-"""A search as Python users call it: a run, and the picture of its front."""
+"""Starting a search and going on with one as Python users do: a run, and the picture of its front."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
-from lemonade.config import Config, make_config
+from lemonade.config import Config, make_config, new_budget
 from lemonade.history import Run
-from lemonade.reporting.picture import save_picture
-from lemonade.run import free_folder, run_search
+from lemonade.reporting.picture import draw_front
+from lemonade.run import free_folder, resume_search, run_search
 from lemonade.tracker import OnEvent
 
 
@@ -35,6 +36,36 @@ def search(
         made = make_config(None, {**config.model_dump(exclude_unset=True), **settings})
     else:
         made = make_config(config, settings)
-    run = run_search(made, Path(out) if out is not None else free_folder(made), on_event)
-    save_picture(run, run.folder / "front.png")
+    return _drawn(run_search(made, Path(out) if out is not None else free_folder(made), on_event))
+
+
+def resume(
+    run: str | Path | Run,
+    evaluations: int | str | None = None,
+    examples: int | str | None = None,
+    time: float | str | None = None,
+    tensorboard: bool | None = None,
+    on_event: OnEvent | None = None,
+) -> Run:
+    """Go on with a run; a finished one is returned as it is unless a larger budget lets it go further.
+
+    Args:
+        run: A run or its folder.
+        evaluations: New total of children trained; with no total given, the run's own budget goes on.
+        examples: New total of training images seen.
+        time: New total of active seconds, or ``"90s"``, ``"10m"``, ``"1.5h"``.
+        tensorboard: Whether to write scalars this time; None does as the run's settings say.
+        on_event: Called with each `Progress`; nothing is printed.
+
+    Raises:
+        LemonadeError: if the folder is no run, is in use, or its data or plug-ins have changed; for a wrong budget.
+    """
+    folder = run.folder if isinstance(run, Run) else Path(run)
+    budget = new_budget(evaluations=evaluations, examples=examples, time=time)
+    return _drawn(resume_search(folder, budget, on_event, tensorboard=tensorboard))
+
+
+def _drawn(run: Run) -> Run:
+    if problem := draw_front(run):
+        warnings.warn(problem, stacklevel=3)
     return run

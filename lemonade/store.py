@@ -22,16 +22,15 @@ from typing import Any, Self
 from lemonade.config import BudgetSettings, Config, dump_config
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
+from lemonade.files import lock_folder, make_folder, write_whole, writing
 from lemonade.frontview import FrontView
 from lemonade.history import Run
-from lemonade.journal import NAME, Journal, lock_folder, repair_journal, write_whole, writing
+from lemonade.journal import NAME, Journal, intact, repair_journal
 from lemonade.members import Member
 from lemonade.objectives import resolve
 from lemonade.plugins import load_plugins
 from lemonade.types import Candidate, Evaluation, Spent
 from morphisms import file_sha256, graph_to_json
-
-__all__ = ["RunStore", "environment"]
 
 _OURS = {".lock", ".work", NAME, "config.yaml", "environment.json", "front.csv", "graphs", "tensorboard", "weights"}
 _WEIGHTS, _PARTIAL = ".safetensors", ".partial"
@@ -105,14 +104,14 @@ class RunStore:
 
     @classmethod
     def _begin(cls, folder: Path, config: Config, first: Mapping[str, Any]) -> RunStore:
+        advice = intact(folder)
         for part in (folder, folder / "graphs", folder / "weights"):
-            with writing(part):
-                part.mkdir(parents=True, exist_ok=True)
-        lock = lock_folder(folder)
+            make_folder(part, advice)
+        lock = lock_folder(folder, advice)
         try:
             cls.check_free(folder)  # another process may have been quicker
-            write_whole(folder / "config.yaml", dump_config(config))
-            write_whole(folder / "environment.json", json.dumps(first["environment"], indent=1) + "\n")
+            write_whole(folder / "config.yaml", dump_config(config), advice)
+            write_whole(folder / "environment.json", json.dumps(first["environment"], indent=1) + "\n", advice)
             (folder / NAME).unlink(missing_ok=True)  # half a first line, if anything
             journal = Journal(folder / NAME)
             journal.append("run", first)
@@ -131,7 +130,7 @@ class RunStore:
             LemonadeError: if it is no run folder, cannot be read, or another process has it.
         """
         Run.load(folder)  # says what is wrong before anything is touched
-        lock = lock_folder(folder)
+        lock = lock_folder(folder, intact(folder))
         try:
             repair_journal(folder / NAME)
             run = Run.load(folder)
@@ -190,7 +189,7 @@ class RunStore:
     def resume(self, budget: BudgetSettings) -> None:
         """Write that the run goes on, with new totals."""
         self._config = self._config.model_copy(update={"budget": budget})
-        write_whole(self.folder / "config.yaml", dump_config(self._config))
+        write_whole(self.folder / "config.yaml", dump_config(self._config), intact(self.folder))
         self._journal.append("resume", {"budget": budget.model_dump(mode="json"), "environment": environment()})
 
     def append_batch(self, candidates: Sequence[Candidate], report: Any) -> None:
@@ -219,7 +218,7 @@ class RunStore:
         """
         if evaluation.weights is not None:
             path = self.weights_path(evaluation.id)
-            with writing(path):
+            with writing(path, intact(self.folder)):
                 Path(evaluation.weights).replace(path)
                 digest = file_sha256(path)
             self._unsynced.add(path)
@@ -246,10 +245,9 @@ class RunStore:
         self._recent.clear()
         self.write_front(front)
 
-    def end(self, reason: str, spent: Spent | None = None) -> None:
+    def end(self, reason: str) -> None:
         """Write why the run stops: ``"interrupted"`` can go on, any other reason is its end. Syncs."""
-        used = {"spent": asdict(spent)} if spent is not None else {}
-        self._journal.append("end", {"reason": reason, **used})
+        self._journal.append("end", {"reason": reason})
         self.sync()
 
     def write_front(self, front: Sequence[str]) -> None:
@@ -257,7 +255,8 @@ class RunStore:
         run = self._run
         candidates = {one: self._candidates.get(one) or run.candidates[one] for one in front}
         members = [Member(candidates[one], self._evaluations[one], self.folder, run.facts) for one in front]
-        write_whole(self.folder / "front.csv", FrontView(members, run.objectives, run.smoothed).to_csv())
+        view = FrontView(members, run.objectives, run.smoothed)
+        write_whole(self.folder / "front.csv", view.to_csv(), intact(self.folder))
 
     def keep_only(self, names: Collection[str]) -> None:
         """Delete the weights of all others, except of those evaluated since the last generation came to its end.
@@ -274,7 +273,7 @@ class RunStore:
         """Have the system put all that was written on disk, so that it survives a loss of power; about 4 ms a file."""
         for path in self._unsynced:
             if path.exists():
-                with writing(path):
+                with writing(path, intact(self.folder)):
                     _sync_file(path)
         self._unsynced.clear()
         self._journal.sync()
@@ -288,7 +287,7 @@ class RunStore:
         name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         path = self.folder / "graphs" / f"{name}.json"
         if not path.exists():
-            write_whole(path, text)
+            write_whole(path, text, intact(self.folder))
             self._unsynced.add(path)
         return name
 

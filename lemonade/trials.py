@@ -13,7 +13,7 @@ from lemonade.comparing.comparison import Comparison, check_request
 from lemonade.comparing.course import By
 from lemonade.comparing.grouping import flat_settings
 from lemonade.comparing.writing import write_comparison
-from lemonade.config import DEFAULT_SECONDS, SHORT, BudgetSettings, Config, make_config, parse_assignment
+from lemonade.config import SHORT, Config, make_config, parse_assignment, with_budget
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import NAME as JOURNAL
@@ -119,9 +119,7 @@ def planned(
             method, *texts = name.split(":")
             changes = dict(parse_assignment(text) for text in texts)
             _check_changes(name, changes)
-            made = make_config(None, {**settings, "method": method, "seed": seed, **changes})
-            if made.budget == BudgetSettings():
-                made = made.model_copy(update={"budget": BudgetSettings(time=DEFAULT_SECONDS)})
+            made = with_budget(make_config(None, {**settings, "method": method, "seed": seed, **changes}))
             runs.append(Planned(name, made, folder / "runs" / f"{re.sub(r'[^A-Za-z0-9_.=-]+', '_', name)}-{seed}"))
     return runs
 

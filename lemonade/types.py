@@ -1,7 +1,7 @@
 """Values that flow between the parts of lemonade. All are frozen: a change makes a new value.
 
-Every type here goes to JSON and back through `to_json` and `from_json`, since it crosses to the journal, to another
-process or to another machine.
+Candidates, jobs and evaluations go to JSON and back through `to_json` and `from_json`, since they cross to the journal,
+to another process or to another machine.
 """
 
 from __future__ import annotations
@@ -142,7 +142,6 @@ class Job:
         parent_graph: Graph that the candidate's morphisms start from.
         parent_weights: Path of the parent's weights, to be mapped and never written.
         output: Path the trained weights are written to; the store gives them their final name.
-        kind: Always ``"child"`` today; ``"supernet"``, ``"score"`` and ``"reference"`` are reserved.
         parent_sha256: Of the file of the parent's weights; None if it is not known.
     """
 
@@ -152,7 +151,6 @@ class Job:
     parent_graph: NetworkGraph | None
     parent_weights: str | None
     output: str
-    kind: str = "child"
     parent_sha256: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -166,7 +164,6 @@ class Job:
             "parent_weights": self.parent_weights,
             "parent_sha256": self.parent_sha256,
             "output": self.output,
-            "kind": self.kind,
         }
 
     @classmethod
@@ -181,7 +178,6 @@ class Job:
             parent_weights=data["parent_weights"],
             parent_sha256=data["parent_sha256"],
             output=data["output"],
-            kind=data["kind"],
         )
 
 

@@ -6,15 +6,18 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from lemonade.files import is_held
 from lemonade.history import Run
-from lemonade.journal import NAME, Line, Tail, is_held
+from lemonade.journal import NAME, Line, Tail
 from lemonade.ledger import Ledger, State
 from lemonade.tracker import Tracker
 from lemonade.types import Progress
 
 
 class Watcher:
-    """Turns a journal that grows into the events that its search sends to `on_event`.
+    """Turns a journal that grows into the events that its search sends to `on_event`, as far as they can be read there.
+
+    Of loading and stopping it tells nothing, and no messages.
 
     Attributes:
         folder: The run folder.

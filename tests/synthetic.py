@@ -151,5 +151,5 @@ def write_run(folder: Path, config: Config | None = None, count: int = 6, end: s
             spent = Spent(evaluations, examples, 12.5 * (one.number + 1))
             store.generation(one.number, front.ids, volume, spent)
         if end:
-            store.end(end, spent)
+            store.end(end)
     return folder

@@ -88,7 +88,7 @@ class TestSearch:
         monkeypatch.setattr("lemonade.reporting.picture.save_picture", fail)
         code, out, err = lemonade("search", *FEW)
         assert code == 0
-        assert "warning: front.png could not be written (No space left on device)" in err
+        assert "warning: the front was not drawn: [Errno 28] No space left on device" in err
         assert "Written in runs/digits-lemonade-1: front.csv" in out
 
 

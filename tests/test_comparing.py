@@ -207,6 +207,8 @@ def test_sizes_must_be_of_an_objective(tmp_path):
         Comparison([run_of_errors(tmp_path / "a")], within=["depth<=3"])
     with pytest.raises(LemonadeError, match="by: expected examples or seconds, got 'evaluations'"):
         Comparison([run_of_errors(tmp_path / "b")], by="evaluations")
+    with pytest.raises(LemonadeError, match="^within expects NAME<=NUMBER, got 'params=5'"):
+        Comparison([run_of_errors(tmp_path / "c")], within=["params=5"])
 
 
 def test_an_error_on_another_set_is_no_cost(tmp_path):
@@ -275,6 +277,7 @@ def test_runs_are_planned_seed_by_seed(tmp_path):
     assert not plan[1].config.search.inherit
     assert plan[1].folder.name == "lemonade_search.inherit=false_search.children=4-1"
     assert plan[0].config.budget == BudgetSettings(evaluations=9)
+    assert planned("aging", 1, tmp_path, {})[0].config.budget == BudgetSettings(time=600)
 
 
 BAD = {

@@ -62,7 +62,7 @@ def test_what_was_written_is_read(run: Run) -> None:
         (0, 9, ("c0000", "c0001")),
         (1, 9, ("c0000", "c0001", "c0003")),
     ]
-    assert run.generations[0].operators["widen"]["proposed"] == 5
+    assert run.proposals[0]["widen"]["proposed"] == 5
     assert run.generations[1].spent == Spent(2, 100, 1.0)
     assert repr(run) == "<Run toy: 4 networks, 3 on the front, budget>"
 

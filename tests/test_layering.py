@@ -22,8 +22,9 @@ GROUND: dict[str, set[str]] = {
     "plugins": {"errors"},
     "environment": set(),
     "numbers": set(),
-    "journal": {"errors"},
-    "records": {"errors", "journal"},
+    "files": {"errors"},
+    "journal": {"errors", "files"},
+    "records": {"errors", "files"},
 }
 WALLS: dict[str, set[str]] = {
     "morphisms": set(),

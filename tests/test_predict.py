@@ -215,7 +215,7 @@ def test_json_has_all_images_in_order(lemonade):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["best", "mine", "--top", "0"], "--top: expected a whole number of at least 1, got 0."),
+        (["best", "mine", "--top", "0"], "top: expected a whole number of at least 1, got 0."),
         (["best", "mine", "--device", "tpu"], "device 'tpu' is not available here. Available: auto, cpu"),
         (["c7", "mine"], "run has no network 'c7'."),
         (["best", "mine", "--weights", "retrained"], "c0000 has no retrained weights in run. Make them:"),

@@ -4,14 +4,16 @@ import importlib
 import inspect
 
 import pytest
+from run_folders import small_run
 
 import lemonade
+from lemonade.errors import LemonadeError
 
-TERMINAL = {"as_json", "references"}
+TERMINAL = {"as_json", "quiet", "references"}
 """What only the command line has."""
 
 
-@pytest.mark.parametrize("verb", ["export", "predict", "report", "retrain"])
+@pytest.mark.parametrize("verb", ["export", "predict", "report", "resume", "retrain"])
 def test_a_function_takes_what_its_verb_takes(verb):
     typed = inspect.signature(getattr(importlib.import_module(f"lemonade.cli.{verb}"), verb)).parameters
     called = inspect.signature(getattr(lemonade, verb)).parameters
@@ -24,3 +26,20 @@ def test_a_function_takes_what_its_verb_takes(verb):
 def test_every_public_name_is_there():
     for name in lemonade.__all__:
         assert getattr(lemonade, name).__doc__
+
+
+def test_a_run_comes_back_although_its_picture_cannot_be_written(tmp_path):
+    small_run(tmp_path / "r")
+    picture = tmp_path / "r" / "front.png"
+    picture.mkdir()
+    with pytest.warns(UserWarning, match=r"the front was not drawn: .*front.png: cannot be written") as told:
+        run = lemonade.resume(tmp_path / "r")
+    assert run.finished and told[0].filename == __file__
+    picture.rmdir()
+    assert lemonade.resume(run).spent == run.spent
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_wrong_total_is_refused_as_on_the_command_line(tmp_path):
+    with pytest.raises(LemonadeError, match="budget.evaluations: expected a whole number greater than 0, got 0"):
+        lemonade.resume(tmp_path, evaluations=0)

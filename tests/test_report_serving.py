@@ -15,7 +15,7 @@ import pytest
 from synthetic import write_run
 
 from lemonade.cli import main
-from lemonade.journal import lock_folder
+from lemonade.files import lock_folder
 from lemonade.reporting.webpage.serving import make_server
 
 
@@ -64,7 +64,7 @@ def test_page_and_news_have_the_state_as_tag(served):
 @pytest.mark.skipif(os.name == "nt", reason="no flock")
 def test_a_process_that_dies_is_news(served):
     server, folder = served
-    lock = lock_folder(folder)
+    lock = lock_folder(folder, "")
     _, tag, text = get(server.server_port, "/news")
     assert "· running" in json.loads(text)["parts"]["standing"]
     os.close(lock)

@@ -91,7 +91,6 @@ def test_nothing_is_claimed_before_there_is_a_front():
         (BudgetSettings(examples=2_000_000, time=600), "400 k examples left"),
         (BudgetSettings(examples=20_000_000, time=60), "0:00:08 left"),
         (BudgetSettings(evaluations=100), "0 evaluations left"),
-        (BudgetSettings(), "0:09:08 left"),
     ],
 )
 def test_the_bar_follows_the_budget_that_is_nearest_its_end(budget, left):

@@ -1,6 +1,5 @@
 """Retraining: long trainings from both starts, resumable, and the only reader of the test images."""
 
-import ast
 import json
 import math
 import re
@@ -118,7 +117,7 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
         retrain(run, epochs=1e-9)
     with pytest.raises(LemonadeError, match="expected workers >= 1, got 0"):
         retrain(run, workers=0)
-    with pytest.raises(LemonadeError, match="--models: expected front, knee, best, or ids .* got ','"):
+    with pytest.raises(LemonadeError, match="^models: expected front, knee, best, or ids .* got ','"):
         retrain(run, models=",")
     weights = run.folder / run.front[0].evaluation.weights
     kept = weights.read_bytes()
@@ -141,9 +140,8 @@ def test_the_command_prints_a_table_and_json(run, found, capsys):
 
 
 def test_nothing_else_opens_the_test_images():
-    callers = set()
-    for path in (ROOT / "lemonade").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and any(alias.name == "load_test" for alias in node.names):
-                callers.add(path.relative_to(ROOT).as_posix())
-    assert callers == {"lemonade/retraining/training.py"}
+    paths = [path for path in (ROOT / "lemonade").rglob("*.py") if "load_test" in path.read_text(encoding="utf-8")]
+    assert {path.relative_to(ROOT).as_posix() for path in paths} == {
+        "lemonade/data/__init__.py",  # where it is
+        "lemonade/retraining/training.py",
+    }

@@ -8,6 +8,7 @@ from lemonade.config import BudgetSettings, make_config
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
+from lemonade.journal import read_journal
 from lemonade.loop import Stop
 from lemonade.run import describe, free_folder, run_search
 from lemonade.types import Status
@@ -170,9 +171,10 @@ class TestOutcome:
         assert volumes == sorted(volumes)
 
     def test_generations_are_written_with_what_became_of_proposals(self, tmp_path):
-        run = start(tmp_path / "r")
-        assert run.generations[1].total["accepted"] == 4
-        assert run.generations[1].total["proposed"] == 20
+        assert start(tmp_path / "r").generations[1].proposed == 20
+        lines = read_journal(tmp_path / "r" / "journal.jsonl")
+        totals = {line["generation"]: line["total"] for line in lines if line["type"] == "candidates"}
+        assert (totals[1]["accepted"], totals[1]["proposed"]) == (4, 20)
 
     def test_front_csv_is_the_front_also_of_a_generation_cut_off(self, tmp_path):
         for evaluations in (29, 30, 31):

@@ -84,9 +84,7 @@ def test_a_missing_package_is_said_before_anything_is_trained(tmp_path, monkeypa
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: find(name, *more) if name != "tensorboard" else None
     )
-    message = (
-        "--tensorboard needs TensorBoard, not installed here. Install with: pip install 'lemonade-nas[tensorboard]'"
-    )
+    message = "tensorboard: TensorBoard is not installed here. Install with: pip install 'lemonade-nas[tensorboard]'"
     run = start(tmp_path / "plain")
     for call in (
         lambda: start(tmp_path / "run", tensorboard=True),

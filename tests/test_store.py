@@ -16,10 +16,11 @@ import pytest
 from run_folders import CONFIG, FACTS, Report, candidate, evaluation, generation, small_run, trained
 
 from lemonade.config import BudgetSettings, make_config
+from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import Journal, read_journal
-from lemonade.store import RunStore, environment
+from lemonade.store import RunStore
 from lemonade.types import Spent, Status
 from morphisms import load_weights
 
@@ -165,8 +166,9 @@ def test_proposals_told_with_the_batch_survive_a_kill(tmp_path: Path) -> None:
     with RunStore.open(folder) as store:
         trained(store, candidate(0))
         store.generation(0, ["c0000"], 0.1, Spent(1, 100, 1.0))
-    (only,) = Run.load(folder).generations
-    assert (only.proposed, only.operators["widen"]["proposed"], only.spent) == (9, 5, Spent(1, 100, 1.0))
+    run = Run.load(folder)
+    (only,) = run.generations
+    assert (only.proposed, run.proposals[0]["widen"]["proposed"], only.spent) == (9, 5, Spent(1, 100, 1.0))
 
 
 # Going on ------------------------------------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ def test_resume_adds_up_seconds_and_takes_new_totals(tmp_path: Path) -> None:
         store.resume(BudgetSettings(evaluations=500))
         assert not Run.load(folder).finished
         generation(store, [candidate(4, 10, generation=2)], ["c0000", "c0004"])
-        store.end("interrupted", Spent(5, 500, 9.0))
+        store.end("interrupted")
     after = Run.load(folder)
     assert (after.ended, after.finished, after.budget.evaluations) == ("interrupted", False, 500)
     assert after.spent.evaluations == 5
@@ -311,7 +313,7 @@ def test_a_full_disk_leaves_the_run_as_it_was(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setattr(os, "write", full)
         text = (
             r"journal.jsonl: cannot be written \(No space left on device\). The run is intact up to its last line; "
-            r"free some space and go on with: lemonade resume .*toy$"
+            r"put that right and go on with: lemonade resume .*toy$"
         )
         with pytest.raises(LemonadeError, match=text):
             store.append_batch([candidate(4)], Report(0))

@@ -12,7 +12,8 @@ from lemonade.cli import main
 from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
-from lemonade.journal import Tail, is_held, lock_folder
+from lemonade.files import is_held, lock_folder
+from lemonade.journal import Tail
 from lemonade.ledger import State
 from lemonade.reporting import screen
 from lemonade.run import run_search
@@ -126,13 +127,13 @@ def test_another_run_in_its_place_is_said(store):
 @pytest.mark.skipif(os.name == "nt", reason="no flock")
 def test_looking_at_a_lock_leaves_it_alone(tmp_path):
     assert is_held(tmp_path) is False
-    lock = lock_folder(tmp_path)
+    lock = lock_folder(tmp_path, "")
     content = (tmp_path / ".lock").read_bytes()
     assert is_held(tmp_path) is True
     assert (tmp_path / ".lock").read_bytes() == content
     os.close(lock)
     assert is_held(tmp_path) is False
-    os.close(lock_folder(tmp_path))
+    os.close(lock_folder(tmp_path, ""))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no flock")
@@ -142,8 +143,8 @@ def test_whoever_takes_a_lock_waits_for_one_who_looks(tmp_path, monkeypatch):
     (tmp_path / ".lock").touch()
     looking = os.open(tmp_path / ".lock", os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
-    monkeypatch.setattr("lemonade.journal.time.sleep", lambda seconds: fcntl.flock(looking, fcntl.LOCK_UN))
-    os.close(lock_folder(tmp_path))
+    monkeypatch.setattr("lemonade.files.time.sleep", lambda seconds: fcntl.flock(looking, fcntl.LOCK_UN))
+    os.close(lock_folder(tmp_path, ""))
     os.close(looking)
 
 

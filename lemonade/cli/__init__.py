@@ -96,11 +96,10 @@ def main(arguments: list[str] | None = None) -> None:
         KeyboardInterrupt: if a person interrupts a command that has nothing to save.
     """
     allow_any_encoding()
-    verbose = bool(os.environ.get("LEMONADE_DEBUG")) or "--verbose" in (arguments or sys.argv)
     try:
         app(args=arguments, prog_name="lemonade")
     except LemonadeError as error:
-        _fail(str(error), verbose)
+        _fail(str(error))
     except SystemExit as end:
         if end.code == INTERRUPTED:  # what typer makes of an interrupt
             raise KeyboardInterrupt from None
@@ -109,17 +108,14 @@ def main(arguments: list[str] | None = None) -> None:
         _silence()
     except OSError as error:
         where = str(error.filename or "")
-        _fail(f"{where[:80] + ': ' if where else ''}{error.strerror or error}.", verbose)
+        _fail(f"{where[:80] + ': ' if where else ''}{error.strerror or error}.")
     except Exception as error:  # the last wall before a person: whatever it is, they get a line and a way to say more
         text = " ".join(str(error).split()) or "no message"
-        _fail(
-            f"{type(error).__name__}: {text[:300]} (unexpected; LEMONADE_DEBUG=1 or --verbose shows the traceback)",
-            verbose,
-        )
+        _fail(f"{type(error).__name__}: {text[:300]} (unexpected; LEMONADE_DEBUG=1 shows the traceback)")
 
 
-def _fail(message: str, verbose: bool) -> None:
-    if verbose:
+def _fail(message: str) -> None:
+    if os.environ.get("LEMONADE_DEBUG"):
         traceback.print_exc()
     print_error(message)
     sys.exit(1)

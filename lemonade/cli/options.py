@@ -123,7 +123,6 @@ TensorBoard = Annotated[
 ]
 DryRun = Annotated[bool, _option(_OUTPUT, "--dry-run", None, "Say what would be run, and stop.")]
 Quiet = Annotated[bool, _option(_OUTPUT, "--quiet -q", None, "Print nothing but errors.")]
-Verbose = Annotated[bool, _option(_OUTPUT, "--verbose", None, "Show the traceback of an unexpected failure.")]
 
 
 def settings(
@@ -135,7 +134,7 @@ def settings(
         LemonadeError: for a limit or an assignment that is none.
     """
     found: dict[str, Any] = dict(parse_assignment(text) for text in assignments or [])
-    found |= {f"limits.{name}": value for name, value in parse_limits(_split(limit)).items()}
+    found |= {f"limits.{name}": value for name, value in parse_limits(_split(limit), "--limit").items()}
     more = {
         "objectives": tuple(_split([objectives])) if objectives is not None else None,
         "plugins": tuple(plugin) if plugin else None,

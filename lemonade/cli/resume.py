@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from lemonade.cli import options, running
-from lemonade.config import BudgetSettings, make_config
+from lemonade.config import new_budget
 
 
 def resume(
@@ -15,12 +15,10 @@ def resume(
     time: options.Time = None,
     tensorboard: options.TensorBoard = None,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Go on with a run.
 
     A budget given here is the new total, what the run has used so far included; without one the run's own goes on.
     """
-    settings = {"evaluations": evaluations, "examples": examples, "time": time}
-    budget: BudgetSettings | None = make_config(settings=settings).budget if any(settings.values()) else None
+    budget = new_budget(evaluations=evaluations, examples=examples, time=time)
     raise typer.Exit(running.go_on(run, budget, quiet, tensorboard))

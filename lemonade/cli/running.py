@@ -20,6 +20,8 @@ from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.reporting import screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener
+from lemonade.reporting.picture import FILE as PICTURE
+from lemonade.reporting.picture import draw_front
 from lemonade.run import resume_search, run_search
 from lemonade.scalars import FOLDER as SCALARS
 from lemonade.types import Progress
@@ -56,7 +58,7 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool, tensorboard:
                 f"{numbers.quantity(before.spent.evaluations, 'evaluation')}, {numbers.duration(before.spent.seconds)}"
             )
             console.print(Text(f"{shown} is finished: its budget is used up ({used}). Nothing was trained."))
-            _conclude(console, before, shown, [])
+            _conclude(console, before, shown)
         return 0
     if budget is not None:
         _check_new_totals(budget, before)
@@ -92,9 +94,10 @@ def _carry_out(console: Console, folder: Path, work: Work, quiet: bool) -> int:
             panel(progress)
 
         run = work(on_event, stop)
-    written = _write_picture(run)
+    if problem := draw_front(run):
+        print(f"warning: {problem}", file=sys.stderr)
     if not quiet:
-        _conclude(console, run, shown, written)
+        _conclude(console, run, shown)
     return 0 if run.finished else STOPPED_EARLY
 
 
@@ -156,18 +159,7 @@ def data_sentences(run: Run) -> list[str]:
     return [sentence, *facts.get("notes", ())]
 
 
-def _write_picture(run: Run) -> list[str]:
-    """Draw the front into the run folder; that fails no search whose results are safe."""
-    from lemonade.reporting.picture import save_picture
-
-    try:
-        return ["front.png"] if save_picture(run, run.folder / "front.png") else []
-    except OSError as error:
-        print(f"warning: front.png could not be written ({error.strerror or error}).", file=sys.stderr)
-        return []
-
-
-def _conclude(console: Console, run: Run, shown: Path, written: list[str]) -> None:
+def _conclude(console: Console, run: Run, shown: Path) -> None:
     members = list(run.front.members)
     if not members:
         console.print(Text(f"No child has been trained yet in {shown}, so its front is empty."))
@@ -180,7 +172,7 @@ def _conclude(console: Console, run: Run, shown: Path, written: list[str]) -> No
         if hidden > 0:
             console.print(Text(f"  ... {hidden} more: {common.command('front', shown)}", style="quiet"))
         console.print(tables.paragraph(tables.front_notes(run, members, run.front.knee)))
-    files = [*written, *([name for name in ("front.csv", SCALARS) if (run.folder / name).exists()])]
+    files = [name for name in (PICTURE, "front.csv", SCALARS) if (run.folder / name).exists()]
     if files:
         console.print(Text(f"Written in {shown}: {', '.join(files)}"))
     if SCALARS in files:
@@ -210,7 +202,7 @@ def _more(run: Run, shown: Path) -> tuple[tuple[str | Path, ...], str]:
     elif budget.examples:
         option = ("--examples", str(2 * max(budget.examples, spent.examples)))
     else:
-        minutes = max(1, round(2 * max(budget.time or DEFAULT_SECONDS, spent.seconds) / 60))
+        minutes = max(1, round(2 * max(budget.time or 0, spent.seconds) / 60))
         option = ("--time", f"{minutes}m")
     return ("resume", shown, *option), "go on from here (the budget is the new total)"
 

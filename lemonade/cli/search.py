@@ -38,7 +38,6 @@ def search(
     tensorboard: options.TensorBoard = None,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Search for networks and print their front.
 

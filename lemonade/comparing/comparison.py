@@ -276,7 +276,7 @@ def sizes_of(within: Sequence[str]) -> dict[str, list[float]]:
     """
     found: dict[str, list[float]] = {}
     for text in within:
-        for name, limit in parse_limits([text]).items():
+        for name, limit in parse_limits([text], "within").items():
             found.setdefault(name, []).append(limit)
     return {name: sorted(set(limits)) for name, limits in found.items()}
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 from lemonade.comparing.course import By, Course
-from lemonade.config import Config, setting_names
+from lemonade.config import Config, flat
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 
@@ -87,13 +86,7 @@ def method_settings(run: Run) -> dict[str, str]:
 
 def flat_settings(config: Config) -> dict[str, str]:
     """Settings by dotted name, as `--set` takes them."""
-    tree, found = config.model_dump(mode="json"), {}
-    for name in setting_names():
-        value: Any = tree
-        for part in name.split("."):
-            value = value[part]
-        found[name] = value if isinstance(value, str) else json.dumps(value)
-    return found
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in flat(config).items()}
 
 
 def unusual_settings(config: Config) -> dict[str, str]:

@@ -11,11 +11,10 @@ import numpy as np
 
 from morphisms import INPUT, NetworkGraph, Node
 from morphisms.ops import OPS, Source
+from morphisms.ops.activations import ACTIVATIONS
 
 WIDTH = 88
-FOLLOWERS = {
-    *("batch_norm", "relu", "relu6", "silu", "gelu", "hard_swish", "dropout", "identity", "flatten", "linear"),
-}
+FOLLOWERS = {"batch_norm", "dropout", "identity", "flatten", "linear", *(kind.name for kind in ACTIVATIONS)}
 """Operations that stand in one line with what they alone read."""
 
 _READER = '''

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from lemonade.errors import LemonadeError, unknown
 from lemonade.exporting import FORMATS, Format, Model, Written
 from lemonade.exporting.card import about, card
+from lemonade.files import make_folder, write_whole, writing
 from lemonade.history import Run
-from lemonade.journal import write_whole, writing
 from lemonade.members import EXPORT_RECORD, MODELS, Member
 from lemonade.records import write_record
 from lemonade.subject import Subject, check_kind
@@ -113,14 +113,14 @@ def _wanted(names: Sequence[str]) -> list[Format]:
             raise unknown("export format", name, FORMATS)
         found.update((other, FORMATS[other]) for other in (*FORMATS[name].beside, name))
     if not found:
-        raise LemonadeError(f"--to: expected one or more of {', '.join(FORMATS)}.")
+        raise LemonadeError(f"to: expected one or more of {', '.join(FORMATS)}.")
     for one in found.values():
         missing = [package for package in one.needs if importlib.util.find_spec(package) is None]
         if missing:
             others = ",".join(name for name in FORMATS if name != one.name)
             raise LemonadeError(
-                f"--to {one.name} needs {' and '.join(missing)}, not installed here. Install with: pip install "
-                f"{' '.join(missing)}. Or choose among the others: --to {others}"
+                f"to: {one.name} needs {' and '.join(missing)}, not installed here. Install with: pip install "
+                f"{' '.join(missing)}. Or choose among the others: {others}"
             )
     return list(found.values())
 
@@ -158,8 +158,7 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
     model = Model.of(member.graph, subject.weights(), run.facts, about(subject))
     with torch.no_grad():
         wanted = model.module(order.images)
-    with writing(folder, KEPT):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, KEPT)
     files = tuple(_file(one, model, folder, order, wanted) for one in order.formats)
     write_whole(folder / CARD, card(subject, files, order.licence), KEPT)
     record = {
@@ -206,10 +205,10 @@ def _check_push_dir(target: Path) -> None:
 def _laid_out(made: Exported, target: Path) -> Exported:
     """Copy a network's files as a model hub expects them, its card among them."""
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        for name in (CARD, *[file.file for file in made.files]):
-            shutil.copyfile(made.folder / name, target / name)
-    except OSError as error:
-        problem = f"{target}: cannot be written ({error.strerror or error}). {made.folder} is whole."
-        return replace(made, problem=problem)
+        with writing(target, f"{made.folder} is whole."):
+            target.mkdir(parents=True, exist_ok=True)
+            for name in (CARD, *[file.file for file in made.files]):
+                shutil.copyfile(made.folder / name, target / name)
+    except LemonadeError as error:
+        return replace(made, problem=str(error))
     return made

@@ -18,7 +18,7 @@ from lemonade.types import Candidate, Evaluation
 
 @dataclass(frozen=True)
 class Setting:
-    """What `run` hands to a method.
+    """What a method is made with, for a run (`assembly`) or on a table (`bench`).
 
     Attributes:
         search: The method's settings.

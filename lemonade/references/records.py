@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lemonade.journal import writing
+from lemonade.files import make_folder
 from lemonade.records import read_record, write_record
 
 NAMES = ("shufflenet_v2_x0_5", "mobilenet_v3_small", "resnet18")
@@ -56,6 +56,5 @@ def write_reference(run_folder: Path, one: Reference) -> None:
         LemonadeError: if it cannot be written.
     """
     path = run_folder / FOLDER / f"{one.name}.json"
-    with writing(path, "The others are kept."):
-        path.parent.mkdir(exist_ok=True)
+    make_folder(path.parent, "The others are kept.")
     write_record(path, asdict(one), "The others are kept.")

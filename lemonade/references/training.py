@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError, unknown
+from lemonade.files import locked
 from lemonade.history import Run
-from lemonade.journal import lock_folder, writing
 from lemonade.references.records import FOLDER, NAMES, Reference, read_references, write_reference
 
 if TYPE_CHECKING:
@@ -59,25 +57,16 @@ def train_references(
     if waiting:
         examples = sum(one.evaluation.examples for one in run.lineage(best.id))
         config = run.config if device is None else run.config.model_copy(update={"device": device})
-        with _locked(run.folder / FOLDER), Assembly.again(run, config=config, start=False) as assembly:
+        with (
+            locked(run.folder / FOLDER, "Nothing was trained."),
+            Assembly.again(run, config=config, start=False) as assembly,
+        ):
             for name in waiting:
                 trained = _trained(name, assembly, examples)
                 write_reference(run.folder, trained)
                 if on_reference is not None:
                     on_reference(trained)
     return read_references(run.folder)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Only one process trains references of a run at a time."""
-    with writing(folder, "Nothing was trained."):
-        folder.mkdir(exist_ok=True)
-    lock = lock_folder(folder)
-    try:
-        yield
-    finally:
-        os.close(lock)
 
 
 def adapted(name: str, input_shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lemonade import numbers
-from lemonade.config import DEFAULT_SECONDS, BudgetSettings
+from lemonade.config import BudgetSettings
 from lemonade.types import Progress, Standing
 
 REFRESH_PER_SECOND = 2  # the clock moves; drawing it twice a second costs a training core less than a thousandth
@@ -212,18 +212,16 @@ def _first_resource(standing: Standing) -> str | None:
 
 
 def _of(budget: BudgetSettings) -> str:
-    seconds = budget.time or (None if budget.evaluations or budget.examples else DEFAULT_SECONDS)
-    return f" of {numbers.duration(seconds)}" if seconds else ""
+    return f" of {numbers.duration(budget.time)}" if budget.time else ""
 
 
 def _remaining(budget: BudgetSettings, progress: Progress, since: float = 0.0) -> tuple[float, float, str]:
     """Used, total and what is left in words, of the budget that is nearest its end."""
     spent = progress.spent
-    seconds = budget.time or (None if budget.evaluations or budget.examples else DEFAULT_SECONDS)
     ways: list[tuple[float, float, str]] = []
-    if seconds:
+    if budget.time:
         used = spent.seconds + since
-        ways.append((used, seconds, f"{numbers.clock(seconds - used)} left"))
+        ways.append((used, budget.time, f"{numbers.clock(budget.time - used)} left"))
     if budget.evaluations:
         left = max(0, budget.evaluations - spent.evaluations)
         ways.append((spent.evaluations, budget.evaluations, f"{numbers.quantity(left, 'evaluation')} left"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
+from lemonade.files import write_whole
 from lemonade.front import non_dominated
 from lemonade.reporting import reading
 from lemonade.types import Status
@@ -33,10 +35,29 @@ UNITS = {
 }
 
 
+FILE = "front.png"
+
+
+def draw_front(run: Run) -> str:
+    """Draw the front into the run folder as `FILE`, unless there is nothing to draw, and never raise.
+
+    Returns:
+        What went wrong, in a line; empty if nothing did. No failure here takes a search whose results are safe.
+    """
+    try:
+        save_picture(run, run.folder / FILE)
+    except Exception as error:
+        return f"the front was not drawn: {error}"
+    return ""
+
+
 def save_picture(run: Run, path: Path) -> bool:
     """Draw the front of a run; False, and nothing written, if there is nothing to draw.
 
     matplotlib's figure is used by itself: `pyplot` keeps figures alive and picks a window system.
+
+    Raises:
+        LemonadeError: if it cannot be written.
     """
     error = reading.error_name(run)
     resources = reading.resource_names(run)
@@ -54,9 +75,9 @@ def save_picture(run: Run, path: Path) -> bool:
             axes.set_ylabel(f"{error} on the validation images", color=INK)
     figure.suptitle(_title(run), fontsize=11, color=INK, x=0.01, ha="left")
     _legend(figure, panels[0], textwrap.fill(_note(run), WRAP * len(resources)))
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, format="png")
-    partial.replace(path)
+    memory = io.BytesIO()
+    figure.savefig(memory, format="png")
+    write_whole(path, memory.getvalue(), "The run is whole without it.")
     return True
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 START_KINDS = {"inherited": "the search's weights", "scratch": "fresh weights"}
 """What a training starts from, and how people are told."""
+KEPT = "What was trained before is kept; the same command goes on from there."
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ class Training:
 
     def save(self, folder: Path) -> None:
         """Write it down; the file appears whole or not at all."""
-        advice = "What was trained is kept; the same command goes on from there."
-        write_record(folder / f"{self.name}.json", asdict(self), advice)
+        write_record(folder / f"{self.name}.json", asdict(self), KEPT)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +11,18 @@ import numpy as np
 
 from lemonade.assembly import Assembly
 from lemonade.errors import LemonadeError, unknown
+from lemonade.files import locked, make_folder
 from lemonade.history import Run
-from lemonade.journal import lock_folder
 from lemonade.members import MODELS, Member
-from lemonade.retraining.records import START_KINDS, Retrained, Training, retrained, retrained_folder, training_name
+from lemonade.retraining.records import (
+    KEPT,
+    START_KINDS,
+    Retrained,
+    Training,
+    retrained,
+    retrained_folder,
+    training_name,
+)
 from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
 from morphisms import OPERATORS, Site, file_sha256
 
@@ -123,14 +130,11 @@ def retrain(
         member.weights()
         retrained(run, member.id)
     changes = {name: value for name, value in (("device", device), ("workers", workers)) if value is not None}
-    folder = run.folder / MODELS
-    folder.mkdir(exist_ok=True)
-    lock = lock_folder(folder)
-    try:
-        with Assembly.again(run, config=run.config.model_copy(update=changes)) as assembly:
-            return _Session(run, assembly, members, seeds, epochs, STARTS[start]).go(on_plan, on_step)
-    finally:
-        os.close(lock)
+    with (
+        locked(run.folder / MODELS, KEPT),
+        Assembly.again(run, config=run.config.model_copy(update=changes)) as assembly,
+    ):
+        return _Session(run, assembly, members, seeds, epochs, STARTS[start]).go(on_plan, on_step)
 
 
 class _Session:
@@ -160,7 +164,7 @@ class _Session:
         """Train what is missing, then read the test images; returns all trainings of this length, by network."""
         waiting = [task for task in self.tasks if not self._record(task).exists()]
         for task in waiting:
-            self._folder(task.member).mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder(task.member), KEPT)
         if waiting and on_plan is not None:
             on_plan(self._plan(waiting))
         running: dict[str, _Task] = {}
@@ -218,7 +222,7 @@ class _Session:
     def _kept(self, task: _Task, evaluation: Evaluation) -> Training:
         """Write an evaluation down, once its weights are in place."""
         if fault := evaluation.payload.get(RUN_FAULT):
-            raise LemonadeError(f"{fault} What was trained before is kept; the same command goes on from there.")
+            raise LemonadeError(f"{fault} {KEPT}")
         values = evaluation.values if evaluation.status is Status.OK else {}
         training = Training(
             sha256=file_sha256(self._record(task).with_suffix(".safetensors")) if values else None,

@@ -11,8 +11,11 @@ from pathlib import Path
 from threading import Lock
 
 from lemonade.errors import LemonadeError
+from lemonade.files import is_held
 from lemonade.history import Run
-from lemonade.journal import NAME, is_held
+from lemonade.journal import NAME
+from lemonade.members import MODELS
+from lemonade.references.records import FOLDER as REFERENCES
 from lemonade.reporting.webpage.writing import news, page
 
 HOST = "127.0.0.1"
@@ -60,8 +63,7 @@ class Source:
             Run.load(self._folder)  # says in the project's words what is missing
             raise
         # what is made of networks after the search stands beside the journal, and on the page
-        made = [*self._folder.glob("models/*/*.json"), *self._folder.glob("models/*/retrained/*.json")]
-        made += self._folder.glob("references/*.json")
+        made = [path for part in (MODELS, REFERENCES) for path in (self._folder / part).rglob("*.json")]
         latest = max([path.stat().st_mtime_ns for path in made if path.exists()], default=0)
         # a process that dies by force leaves no line
         held = is_held(self._folder)

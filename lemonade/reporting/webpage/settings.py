@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lemonade.config import Config, setting_names
+from lemonade.config import Config, flat
 from lemonade.history import Run
 from lemonade.reporting.webpage.markup import Html, definitions, element, joined
 
 
 def settings(run: Run) -> Html:
     """Settings that differ from the defaults, the environment, the data; then all settings, folded away."""
-    values, usual = _values(run.config), _values(Config())
+    values, usual = flat(run.config), flat(Config())
     given = {name: value for name, value in values.items() if value != usual[name]}
     columns = [
         ("Settings that are not the default", given or {"none": "all settings are the defaults"}),
@@ -22,17 +22,6 @@ def settings(run: Run) -> Html:
     parts = [element("div", element("h3", title), definitions(_told(one))) for title, one in columns]
     whole = element("details", element("summary", "All settings"), definitions(_told(values)))
     return joined([element("div", *parts, class_="columns"), whole])
-
-
-def _values(config: Config) -> dict[str, Any]:
-    dumped = config.model_dump(mode="json")
-    found = {}
-    for name in setting_names():
-        value: Any = dumped
-        for part in name.split("."):
-            value = value[part]
-        found[name] = value
-    return found
 
 
 def _environment(run: Run) -> dict[str, Any]:

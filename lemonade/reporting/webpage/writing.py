@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -10,6 +9,7 @@ from typing import Any
 
 from lemonade import __version__
 from lemonade.errors import LemonadeError
+from lemonade.files import write_whole
 from lemonade.history import Run
 from lemonade.reporting.commands import short_path
 from lemonade.reporting.webpage import sections
@@ -41,16 +41,7 @@ def report(run: str | Path | Run, out: str | Path | None = None) -> Path:
         raise LemonadeError(f"{path} is a folder. Give a file, such as {path / FILE}.")
     if not path.parent.is_dir():
         raise LemonadeError(f"{path}: there is no folder {path.parent}.")
-    text = page(run)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise LemonadeError(f"{path}: cannot be written ({error.strerror or error}).") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    write_whole(path, page(run), "Choose another place.")
     return path
 
 

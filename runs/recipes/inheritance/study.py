@@ -31,7 +31,6 @@ import lemonade
 from lemonade.config import Config, make_config, parse_assignment
 from lemonade.data import load_dataset, load_test
 from lemonade.front import Axis
-from lemonade.run import resume_search
 from lemonade.training import ChildBudget
 
 OURS = "inherited"
@@ -53,7 +52,7 @@ class Study:
         """The search of an arm and a seed, brought to its end; the weights of all its children are kept."""
         folder = self.runs / file_name(arm, seed)
         if folder.exists():
-            return resume_search(folder)
+            return lemonade.resume(folder)
         settings = self.settings | {"seed": seed, "keep": "all"}
         name, _, changes = arm.partition(":")
         if name != OURS:
