@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import ge, gt, le, lt
 
 from lemonade.errors import LemonadeError, no_objective
+from lemonade.numbers import parsed
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -85,7 +86,7 @@ def _condition(part: Sequence[str], text: str, names: Sequence[str], option: str
 
 def _number(text: str) -> float | None:
     try:
-        value = float(text)
+        value = parsed(text)
     except ValueError:
         return None
     return None if math.isnan(value) else value

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lemonade.errors import LemonadeError
+from lemonade.numbers import parsed
 from lemonade.settings_text import expected, read_yaml
 
 DEFAULT_SECONDS = 600.0
@@ -35,20 +36,13 @@ def parse_seconds(value: object) -> object:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
-THOUSANDS = {"k": 10**3, "M": 10**6, "G": 10**9}
-"""Letters behind a number, as tables print them."""
-
-
 def parse_count(value: object) -> object:
     """Turn ``"1e6"``, ``"2_000"`` and ``"3M"`` into whole numbers: YAML and the command line hand them over as text."""
     if not isinstance(value, str):
         return value
-    digits, factor = value.strip(), 1
-    if digits[-1:] in THOUSANDS:
-        digits, factor = digits[:-1], THOUSANDS[digits[-1:]]
     try:
-        number = round(float(digits) * factor, 6)
-    except (ValueError, OverflowError):
+        number = parsed(value)
+    except ValueError:
         return value
     return int(number) if number.is_integer() else value
 
@@ -364,9 +358,9 @@ def parse_limits(texts: list[str], option: str) -> dict[str, float]:
     """
     limits = {}
     for text in texts:
-        match = re.fullmatch(r"\s*([\w@./-]+?)\s*<=?\s*([0-9.eE+_]+|inf|nan)\s*", text)
+        match = re.fullmatch(r"\s*([\w@./-]+?)\s*<=?\s*([0-9.eE+_]+\s*[kMG]?|inf|nan)\s*", text)
         try:
-            value = float(match[2]) if match else 0.0
+            value = parsed(match[2]) if match else 0.0
         except ValueError:
             value = 0.0
         if match is None or not 0 < value < float("inf"):

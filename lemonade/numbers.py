@@ -11,6 +11,22 @@ _BARS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
+THOUSANDS = {"k": 10**3, "M": 10**6, "G": 10**9}
+"""Letters behind a number, as tables print them."""
+
+
+def parsed(text: str) -> float:
+    """The number a person typed: ``"2e6"``, ``"2_000"``, ``"20k"``, ``"1.5 M"``.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    digits = text.strip()
+    factor = THOUSANDS.get(digits[-1:])
+    # rounded: 2.2 times a million is a little more
+    return round(float(digits[:-1]) * factor, 6) if factor else float(digits)
+
+
 def short(value: float) -> str:
     """Two or three significant digits and a unit: 854, 9.1 k, 148 k, 1.9 M."""
     if not math.isfinite(value):

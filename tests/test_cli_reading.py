@@ -82,7 +82,7 @@ class TestFront:
         assert 0 < len(wanted) < len(run.front.members)
 
     def test_best_is_the_least_ranked_error_within_the_conditions(self, document, run):
-        (best,) = document("front", "run", "--best", "params<=5000")["members"]
+        (best,) = document("front", "run", "--best", "params<=5k")["members"]
         within = [one for one in run.front.members if one.values["params"] <= 5_000]
         assert best["id"] == min(within, key=lambda one: one.values["error_smoothed"]).id
 

@@ -66,7 +66,7 @@ class TestSearch:
 
     def test_options_reach_the_config(self, lemonade, tmp_path):
         (tmp_path / "my.yaml").write_text("seed: 5\nsearch:\n  children: 3\nlimits:\n  flops: 1.0e6\n")
-        options = "--objectives error,params,flops --limit params<=9e4 --seed 7 --no-inherit --child-examples 10k"
+        options = "--objectives error,params,flops --limit params<=90k --seed 7 --no-inherit --child-examples 10k"
         code, _, err = lemonade("search", "my.yaml", *FEW[:2], *options.split(), "--out", "r", "--quiet")
         assert (code, err) == (0, "")
         config = Run.load(tmp_path / "r").config

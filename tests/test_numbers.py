@@ -119,3 +119,16 @@ def test_the_interval_of_no_error_in_ten() -> None:
 def test_a_unit_is_told_once():
     assert numbers.named("latency_ms", 0.319) == "latency 0.319 ms"
     assert numbers.named("params", 1_702) == "params 1,702"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("20k", 20_000), (" 1.5 M ", 1_500_000), ("2.2M", 2_200_000), ("1e3", 1_000), ("2_000", 2_000)]
+)
+def test_numbers_are_read_as_tables_print_them(text, value):
+    assert numbers.parsed(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "k", "20x", "20kk", "M20"])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(ValueError, match="could not convert"):
+        numbers.parsed(text)
