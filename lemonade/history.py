@@ -187,9 +187,10 @@ class Run:
             return None
         try:
             point = vector(values, self.objectives, self.smoothed)
+            plain = vector(values, self.objectives, smoothed=False)
         except KeyError as missing:
             raise LemonadeError(f"{self.folder / NAME}: damaged, {name} has no value of {missing}.") from None
-        return point if all(map(math.isfinite, point)) else None
+        return point if all(map(math.isfinite, (*point, *plain))) else None
 
     def member(self, name: str) -> Member:
         """The network with that id; a unique beginning is enough, and ``best`` and ``knee`` name members of the front.
@@ -254,6 +255,8 @@ class Run:
 
     def _member(self, name: str) -> Member:
         if name not in self.evaluations:
+            if self.finished and name not in self.under_way:
+                raise LemonadeError(f"{self.folder / NAME}: damaged, it lacks the evaluation of {name}.")
             raise LemonadeError(f"{name} has not been evaluated yet. Go on with: lemonade resume {self.folder}")
         return Member(self.candidates[name], self.evaluations[name], self.folder, self.facts)
 

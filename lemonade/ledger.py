@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -118,7 +119,9 @@ class Ledger:
             if kind == "run":
                 self._begin(line)
             elif kind == "candidates":
-                self.candidates.update((record["id"], record) for record in line["candidates"])
+                for record in line["candidates"]:
+                    _check_finite(record["costs"])
+                    self.candidates[record["id"]] = record
                 self.reports[line["generation"]] = line
             elif kind == "evaluation":
                 one = self.evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
@@ -149,7 +152,7 @@ class Ledger:
                 f"{self.path}: '{name}' of its config means nothing to this lemonade; it was written by version "
                 f"{self.environment.get('lemonade')}."
             ) from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise LemonadeError(f"{self.path}: damaged, a line lacks something ({error!r}).") from None
 
     def _begin(self, line: Line) -> None:
@@ -174,3 +177,9 @@ def known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str
     """The fields that this version knows; a graph is stored apart."""
     names = {one.name for one in fields(kind)} - {"graph"}
     return {name: value for name, value in record.items() if name in names}
+
+
+def _check_finite(values: Mapping[str, float]) -> None:
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}")

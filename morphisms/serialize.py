@@ -65,7 +65,7 @@ def load_graph(path: Path) -> NetworkGraph:
     """
     try:
         return graph_from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:  # GraphError, JSONDecodeError and UnicodeDecodeError are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # GraphError and all that decoding raises are ValueErrors
         raise GraphError(f"{path}: the graph cannot be read ({error})") from None
 
 

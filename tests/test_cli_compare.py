@@ -118,3 +118,18 @@ def test_bad_input_is_one_line(case, tmp_path, monkeypatch, capsys):
     assert told.startswith("error: ")
     assert told.count("\n") == 1
     assert not list((tmp_path / "runs").glob("*/runs/*")) if (tmp_path / "runs").exists() else True
+
+
+def test_output_that_cannot_be_written_is_a_failure(tmp_path, monkeypatch, capsys):
+    run_of_errors(tmp_path / "a")
+    monkeypatch.setattr("lemonade.reporting.screen.LOST", lost := [])
+    monkeypatch.setattr("lemonade.cli.LOST", lost)
+    monkeypatch.setattr("rich.console.Console._write_buffer", _full)
+    with pytest.raises(SystemExit) as left:
+        main(["front", str(tmp_path / "a")])
+    assert left.value.code == 1
+    assert "error: the output could not be written whole: No space left on device." in capsys.readouterr().err
+
+
+def _full(console):
+    raise OSError(28, "No space left on device")

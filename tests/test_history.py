@@ -321,3 +321,29 @@ def test_reading_a_front_waits_for_nothing_heavy(folder: Path) -> None:
         f"[name for name in {heavy} if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code, str(folder)], text=True) == "3 []\n"
+
+
+def test_a_size_that_is_no_number_is_damage(tmp_path):
+    small_run(tmp_path / "r")
+    path = tmp_path / "r" / "journal.jsonl"
+    path.write_text(path.read_text().replace('"params":', f'"params":{"1" * 400},"was":', 1))
+    with pytest.raises(LemonadeError, match=r"journal.jsonl: damaged, a line lacks something"):
+        Run.load(tmp_path / "r")
+
+
+def test_a_network_whose_plain_error_is_none_is_not_on_the_front(tmp_path):
+    small_run(tmp_path / "r")
+    path = tmp_path / "r" / "journal.jsonl"
+    path.write_text(path.read_text().replace('"values":{"error":', '"values":{"error":NaN,"was":'))
+    assert len(Run.load(tmp_path / "r").front) == 0
+
+
+def test_an_evaluation_that_is_missing_from_a_finished_run_is_damage(tmp_path):
+    small_run(tmp_path / "r")
+    path = tmp_path / "r" / "journal.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not ('"evaluation"' in line and '"c0002"' in line)]
+    assert len(kept) == len(lines) - 1
+    path.write_text("".join(kept))
+    with pytest.raises(LemonadeError, match="damaged, it lacks the evaluation of c0002"):
+        Run.load(tmp_path / "r").member("c0002")

@@ -33,7 +33,7 @@ from lemonade.cli import (
 )
 from lemonade.cli.common import flowing, print_error
 from lemonade.errors import LemonadeError
-from lemonade.reporting.screen import allow_any_encoding
+from lemonade.reporting.screen import LOST, allow_any_encoding
 
 __all__ = ["app", "main"]
 
@@ -103,6 +103,8 @@ def main(arguments: list[str] | None = None) -> None:
     except SystemExit as end:
         if end.code == INTERRUPTED:  # what typer makes of an interrupt
             raise KeyboardInterrupt from None
+        if not end.code and LOST:
+            _fail(f"the output could not be written whole: {LOST[0]}.")
         raise
     except BrokenPipeError:
         _silence()

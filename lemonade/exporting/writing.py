@@ -199,7 +199,8 @@ def _file(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor
 def _check_push_dir(target: Path) -> None:
     """Refuse a folder with files in it: a card of one network beside weights of another would mislead."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise LemonadeError(f"{target}: expected a new or an empty folder for the files, and it holds some. Empty it.")
+        what = "it holds some" if target.is_dir() else "it is a file"
+        raise LemonadeError(f"{target}: expected a new or an empty folder for the files, and {what}. Choose another.")
 
 
 def _laid_out(made: Exported, target: Path) -> Exported:

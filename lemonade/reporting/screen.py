@@ -49,6 +49,10 @@ def allow_any_encoding() -> None:
             reconfigure(errors="lemonade")
 
 
+LOST: list[str] = []
+"""Why text for a person could not be written, so that a command can say so at its end."""
+
+
 class _Console(Console):
     """A console whose reader may go away, or whose disk may fill: then it falls silent, and the work goes on.
 
@@ -65,7 +69,8 @@ class _Console(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         try:
             super().print(*objects, **options)
-        except OSError:
+        except OSError as error:
+            LOST.append(error.strerror or str(error))
             self._fall_silent()
 
     def _fall_silent(self) -> None:
