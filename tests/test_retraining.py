@@ -111,11 +111,11 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
     weights.write_bytes(kept)
     record.write_text(text)
     for wrong in ({"seeds": 0}, {"epochs": math.nan}, {"epochs": math.inf}, {"epochs": 0}):
-        with pytest.raises(LemonadeError, match="expected seeds >= 1 and epochs > 0, got"):
+        with pytest.raises(LemonadeError, match="expected 1 to 10,000 seeds and at most as many epochs, got"):
             retrain(run, **wrong)
     with pytest.raises(LemonadeError, match="1e-09 epochs of 1150 training images are no image at all"):
         retrain(run, epochs=1e-9)
-    with pytest.raises(LemonadeError, match="expected workers >= 1, got 0"):
+    with pytest.raises(LemonadeError, match="expected 1 to 10,000 workers, got 0"):
         retrain(run, workers=0)
     with pytest.raises(LemonadeError, match="^models: expected front, knee, best, or ids .* got ','"):
         retrain(run, models=",")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +31,9 @@ LEAST_EXAMPLES = 50_000
 POLL_SECONDS = 0.25
 STARTS = {"both": tuple(START_KINDS), **{name: (name,) for name in START_KINDS}}
 """What may be asked for: one of the kinds of start, or both."""
+
+MOST = 10_000
+"""Seeds, epochs or workers; what is typed beyond is a slip."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,12 @@ def retrain(
             written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
-    if seeds < 1 or (epochs is not None and not 0 < epochs < math.inf):
-        raise LemonadeError(f"retrain: expected seeds >= 1 and epochs > 0, got {seeds} and {epochs}.")
+    if not 1 <= seeds <= MOST or (epochs is not None and not 0 < epochs <= MOST):
+        raise LemonadeError(f"retrain: expected 1 to {MOST:,} seeds and at most as many epochs, got {seeds}, {epochs}.")
     if epochs is not None and round(epochs * run.facts["train"]) < 1:
         raise LemonadeError(f"retrain: {epochs} epochs of {run.facts['train']} training images are no image at all.")
-    if workers is not None and workers < 1:
-        raise LemonadeError(f"retrain: expected workers >= 1, got {workers}.")
+    if workers is not None and not 1 <= workers <= MOST:
+        raise LemonadeError(f"retrain: expected 1 to {MOST:,} workers, got {workers}.")
     if start not in STARTS:
         raise unknown("start", start, STARTS)
     members = run.choose(models)
