@@ -6,8 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from lemonade.config import Config, make_config, new_budget
+from lemonade.config import BudgetSettings, Config, make_config, new_budget
+from lemonade.errors import LemonadeError
 from lemonade.history import Run
+from lemonade.numbers import duration
 from lemonade.reporting.picture import draw_front
 from lemonade.run import free_folder, resume_search, run_search
 from lemonade.tracker import OnEvent
@@ -58,11 +60,29 @@ def resume(
         on_event: Called with each `Progress`; nothing is printed.
 
     Raises:
-        LemonadeError: if the folder is no run, is in use, or its data or plug-ins have changed; for a wrong budget.
+        LemonadeError: if the folder is no run, is in use, or its data or plug-ins have changed; for a total that is
+            wrong or used up.
     """
     folder = run.folder if isinstance(run, Run) else Path(run)
     budget = new_budget(evaluations=evaluations, examples=examples, time=time)
+    if budget is not None:
+        check_new_totals(budget, Run.load(folder))
     return _drawn(resume_search(folder, budget, on_event, tensorboard=tensorboard))
+
+
+def check_new_totals(budget: BudgetSettings, before: Run) -> None:
+    """See that new totals let a run go further.
+
+    Raises:
+        LemonadeError: naming one that is used up.
+    """
+    for name, used in (("evaluations", before.spent.evaluations), ("examples", before.spent.examples)):
+        total = getattr(budget, name)
+        if total is not None and total <= used:
+            raise LemonadeError(f"{name} {total}: the run has used {used} already; give a larger total.")
+    if budget.time is not None and budget.time <= before.spent.seconds:
+        used_time = duration(before.spent.seconds)
+        raise LemonadeError(f"time {budget.time:g}s: the run has used {used_time} already; give a larger total.")
 
 
 def _drawn(run: Run) -> Run:

@@ -161,8 +161,8 @@ class TestResume:
     @pytest.mark.parametrize(
         ("budget", "message"),
         [
-            ("--evaluations 12", "--evaluations 12: the run has used 12 already; give a larger total."),
-            ("--examples 10", "--examples 10: the run has used"),
+            ("--evaluations 12", "evaluations 12: the run has used 12 already; give a larger total."),
+            ("--examples 10", "examples 10: the run has used"),
             ("--evaluations 0", "budget.evaluations: expected a whole number greater than 0, got 0."),
         ],
     )

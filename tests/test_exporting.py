@@ -150,9 +150,8 @@ main(["export", {str(run)!r}, "--models", "c0003", "--to", {name!r}])
         data = (run / "models/c0003" / FORMATS[name].file).read_bytes()
         # torch's own archive holds a pickled sample input
         is_pickle = b"\x80\x02}" in data or data.startswith(b"PK")
-        assert (
-            is_pickle == ("a pickled sample input" in (run / "models/c0003/README.md").read_text()) == (name == "pt2")
-        )
+        card = (run / "models/c0003/README.md").read_text()
+        assert is_pickle == ("a pickled sample input" in card) == (name == "pt2")
 
 
 class TestRetrainedWeights:
@@ -349,7 +348,7 @@ class TestExport:
     def test_a_missing_package_is_named_with_what_to_do(self, run, monkeypatch):
         monkeypatch.setattr(Onnx, "needs", ("onnx", "no_such_package"))
         with pytest.raises(
-            LemonadeError, match="to: onnx needs no_such_package.*pip install no_such_package.*others: safe"
+            LemonadeError, match="onnx needs no_such_package.*pip install no_such_package.*others: safe"
         ):
             lemonade.export(run, to=["onnx"])
 

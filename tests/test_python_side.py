@@ -43,3 +43,6 @@ def test_a_run_comes_back_although_its_picture_cannot_be_written(tmp_path):
 def test_a_wrong_total_is_refused_as_on_the_command_line(tmp_path):
     with pytest.raises(LemonadeError, match="budget.evaluations: expected a whole number greater than 0, got 0"):
         lemonade.resume(tmp_path, evaluations=0)
+    small_run(tmp_path / "r")
+    with pytest.raises(LemonadeError, match="evaluations 3: the run has used 4 already; give a larger total"):
+        lemonade.resume(tmp_path / "r", evaluations=3)

@@ -140,8 +140,7 @@ def test_the_command_prints_a_table_and_json(run, found, capsys):
 
 
 def test_nothing_else_opens_the_test_images():
-    paths = [path for path in (ROOT / "lemonade").rglob("*.py") if "load_test" in path.read_text(encoding="utf-8")]
-    assert {path.relative_to(ROOT).as_posix() for path in paths} == {
-        "lemonade/data/__init__.py",  # where it is
-        "lemonade/retraining/training.py",
-    }
+    paths = [path.relative_to(ROOT).as_posix() for path in (ROOT / "lemonade").rglob("*.py")]
+    others = [path for path in paths if not path.startswith("lemonade/data/")]  # where `load_test` is
+    callers = [path for path in others if "load_test" in (ROOT / path).read_text(encoding="utf-8")]
+    assert callers == ["lemonade/retraining/training.py"]

@@ -15,7 +15,6 @@ from rich.text import Text
 from lemonade import __version__, numbers
 from lemonade.cli import common
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config
-from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.reporting import screen, tables
@@ -24,6 +23,7 @@ from lemonade.reporting.picture import FILE as PICTURE
 from lemonade.reporting.picture import draw_front
 from lemonade.run import resume_search, run_search
 from lemonade.scalars import FOLDER as SCALARS
+from lemonade.searching import check_new_totals
 from lemonade.types import Progress
 
 STOPPED_EARLY = 3
@@ -61,7 +61,7 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool, tensorboard:
             _conclude(console, before, shown)
         return 0
     if budget is not None:
-        _check_new_totals(budget, before)
+        check_new_totals(budget, before)
     if not quiet:
         console.print(Text(f"lemonade {__version__} · resuming {shown} · {before.config.dataset}"))
         console.print(Text(f"Budget in all: {budget_text(budget or before.config.budget)}"))
@@ -70,16 +70,6 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool, tensorboard:
         return resume_search(folder, budget, on_event, stop, tensorboard=tensorboard)
 
     return _carry_out(console, folder, work, quiet)
-
-
-def _check_new_totals(budget: BudgetSettings, before: Run) -> None:
-    for name, used in (("evaluations", before.spent.evaluations), ("examples", before.spent.examples)):
-        total = getattr(budget, name)
-        if total is not None and total <= used:
-            raise LemonadeError(f"--{name} {total}: the run has used {used} already; give a larger total.")
-    if budget.time is not None and budget.time <= before.spent.seconds:
-        used_time = numbers.duration(before.spent.seconds)
-        raise LemonadeError(f"--time {budget.time:g}s: the run has used {used_time} already; give a larger total.")
 
 
 def _carry_out(console: Console, folder: Path, work: Work, quiet: bool) -> int:
