@@ -12,8 +12,9 @@ from lemonade.comparing.comparison import Comparison
 from lemonade.comparing.page import page
 from lemonade.comparing.pictures import pictures
 from lemonade.comparing.rows import curve_rows, run_rows
-from lemonade.errors import LemonadeError
+from lemonade.files import make_folder, write_whole
 
+ADVICE = "Choose another folder."
 PAGE, RUNS, CURVES, SUMMARY = "comparison.html", "runs.csv", "curves.csv", "summary.json"
 
 
@@ -37,17 +38,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     written[CURVES] = _csv(curve_rows(comparison))
     written[SUMMARY] = (json.dumps(comparison.to_json(), indent=1, allow_nan=False) + "\n").encode()
     written[PAGE] = page(comparison, images).encode()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in written.items():
-            partial = folder / f"{name}.partial"
-            try:
-                partial.write_bytes(content)
-                partial.replace(folder / name)
-            finally:
-                partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise LemonadeError(f"{folder}: cannot be written ({error.strerror or error}).") from None
+    make_folder(folder, ADVICE)
+    for name, content in written.items():
+        write_whole(folder / name, content, ADVICE)
     return [folder / name for name in written]
 
 
