@@ -73,9 +73,9 @@ class Nsga2(Generational):
             self._algorithm.tell(infills=Population.new("X", genes, "F", np.array(list(values.values()))))
 
     def live(self) -> set[str]:
-        """Pymoo's population."""
+        """Pymoo's population, and what is still to be handed on to it: the first one takes several generations."""
         population = self._algorithm.pop if self._algorithm.is_initialized else ()
-        return {self._ids[self.setting.space.key(one.X[0].genotype)] for one in population}
+        return {self._ids[self.setting.space.key(one.X[0].genotype)] for one in population} | self._values.keys()
 
     def _next(self, count: int) -> list[Gene]:
         if not self._pending:
