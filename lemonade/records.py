@@ -25,7 +25,10 @@ def read_record(path: Path, make: Callable[[Any], Record], cure: str) -> Record:
         LemonadeError: naming the file, if it cannot be read or is damaged.
     """
     try:
-        return make(json.loads(path.read_text(encoding="utf-8")))
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(told, dict):
+            raise ValueError(f"expected a JSON object, got {str(told)[:40]}")
+        return make(told)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise LemonadeError(f"{path}: cannot be read ({error}). Delete it, and {cure}.") from None
 

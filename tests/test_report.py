@@ -268,8 +268,9 @@ class TestMade:
         path = tmp_path / "run/models/c0003/export.json"
         path.parent.mkdir(parents=True)
         path.write_text("{")
-        with pytest.raises(LemonadeError, match=r"export\.json: cannot be read .* export c0003 again"):
-            lemonade.report(tmp_path / "run")
+        assert re.search(
+            r"export\.json: cannot be read .* export c0003 again", lemonade.report(tmp_path / "run").read_text()
+        )
 
 
 class TestWriting:

@@ -54,9 +54,12 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_is(run, found):
     lost = found.folder / "1150-scratch-2.json"
     before, kept = json.loads(lost.read_text()), (found.folder / "1150-scratch-1.json").read_bytes()
     lost.unlink()
+    (found.folder / "1150-inherited-2.safetensors").unlink()
     steps = []
     retrain(run, models="best", seeds=2, epochs=1, on_step=steps.append)
-    assert [(step.training.start, step.training.seed) for step in steps] == [("scratch", 2)]
+    made = sorted((step.training.start, step.training.seed) for step in steps)
+    assert made == [("inherited", 2), ("scratch", 2)]
+    assert (found.folder / "1150-inherited-2.safetensors").exists()
     after = json.loads(lost.read_text())
     assert {name: after[name] for name in ("error", "test")} == {name: before[name] for name in ("error", "test")}
     assert (found.folder / "1150-scratch-1.json").read_bytes() == kept

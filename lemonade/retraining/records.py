@@ -142,13 +142,18 @@ def retrained(run: Run, model: str, examples: int | None = None) -> Retrained | 
         LemonadeError: naming the file, if one is damaged.
     """
     folder = retrained_folder(run.folder, model)
-    found = [_read(path) for path in sorted(folder.glob("*.json"))]
+    found = [read_training(path) for path in sorted(folder.glob("*.json"))]
     wanted = max([one.examples for one in found], default=0) if examples is None else examples
     alike = sorted([one for one in found if one.examples == wanted], key=lambda one: (one.start, one.seed))
     return Retrained(folder, tuple(alike), run.smoothed) if alike else None
 
 
-def _read(path: Path) -> Training:
+def read_training(path: Path) -> Training:
+    """The record of one training.
+
+    Raises:
+        LemonadeError: naming the file, if it is damaged.
+    """
     return read_record(path, lambda told: _checked(Training(**told), path.stem), "that training is done again")
 
 

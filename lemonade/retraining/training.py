@@ -18,6 +18,7 @@ from lemonade.retraining.records import (
     START_KINDS,
     Retrained,
     Training,
+    read_training,
     retrained,
     retrained_folder,
     training_name,
@@ -164,7 +165,7 @@ class _Session:
         self, on_plan: Callable[[Plan], None] | None, on_step: Callable[[Step], None] | None
     ) -> dict[str, Retrained]:
         """Train what is missing, then read the test images; returns all trainings of this length, by network."""
-        waiting = [task for task in self.tasks if not self._record(task).exists()]
+        waiting = [task for task in self.tasks if not self._is_done(task)]
         for task in waiting:
             make_folder(self._folder(task.member), KEPT)
         if waiting and on_plan is not None:
@@ -184,6 +185,11 @@ class _Session:
                     on_step(Step(task.member.id, training, done, len(self.tasks)))
         self._open_test()
         return self._trained()
+
+    def _is_done(self, task: _Task) -> bool:
+        """Whether it has its record, and the weights that this tells of."""
+        path = self._record(task)
+        return path.exists() and (path.with_suffix(".safetensors").exists() or read_training(path).error is None)
 
     def _plan(self, tasks: list[_Task]) -> Plan:
         workers = min(self.assembly.workers, len(tasks))

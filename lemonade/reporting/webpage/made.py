@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lemonade import numbers
+from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.members import EXPORT_RECORD, MODELS
 from lemonade.records import read_record
@@ -13,13 +14,16 @@ from lemonade.retraining import START_KINDS, retrained, spread_text
 
 
 def made_of(run: Run, name: str) -> dict[str, Any]:
-    """Lines to show by heading; empty if nothing was made of it.
-
-    Raises:
-        LemonadeError: naming the file, if a record is damaged.
-    """
-    found = {"retrained": _retrained(run, name), "exported": _exported(run, name)}
+    """Lines to show by heading; empty if nothing was made of it. A damaged record is told in place of what it held."""
+    found = {"retrained": _told(_retrained, run, name), "exported": _told(_exported, run, name)}
     return {kind: lines for kind, lines in found.items() if lines}
+
+
+def _told(read: Callable[[Run, str], list[str]], run: Run, name: str) -> list[str]:
+    try:
+        return read(run, name)
+    except LemonadeError as error:
+        return [str(error)]
 
 
 def _retrained(run: Run, name: str) -> list[str]:
