@@ -161,7 +161,8 @@ def _trainings(subject: Subject) -> list[str]:
             cells = [spread_text(told[start][part]) for part in ("error", "test")]
             lines.append(f"| from {words} | {cells[0]} | {cells[1]} | {told[start]['error']['seeds']} |")
     found = subject.member.values["error"]
-    return [*lines, "", f"Mean ± standard deviation. The search itself left it at validation error {found:.4f}."]
+    spread = "Mean ± standard deviation. " if subject.group.has_spread else ""
+    return [*lines, "", f"{spread}The search itself left it at validation error {found:.4f}."]
 
 
 def _size(member: Member) -> str:
