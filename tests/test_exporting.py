@@ -189,6 +189,10 @@ class TestRetrainedWeights:
         assert "opened once, after all training | 0.0375 |" in text
         assert "| from fresh weights | 0.0300 ± 0.0141 | 0.0475 ± 0.0141 | 2 |" in text
         assert "| from the search's weights | 0.0300 | 0.0500 | 1 |" in text
+        assert "\nMean ± standard deviation. The search" in text
+        (retrained_folder(trained, "c0003") / "5000-scratch-2.json").unlink()
+        lemonade.export(trained, models="c0003", to=["safetensors"])
+        assert "Mean ±" not in (done.folder / "README.md").read_text()
 
     @pytest.mark.parametrize(("more", "kept"), [(0.0, "retrained on"), (1e-6, "as the search left them")])
     def test_they_go_out_only_if_no_worse_than_the_searchs(self, trained, more, kept):
