@@ -281,6 +281,9 @@ class TestExport:
             assert lemonade.export(run, models="c0003", to=["python"])[0].problem
         (done,) = lemonade.export(run, models="c0003", to=["safetensors"])
         assert (done.kept, done.removed) == ((), ("model.py",))
+        (folder / "export.json").write_text("[]")
+        (done,) = lemonade.export(run, models="c0003", to=["safetensors"])
+        assert "export.json: cannot be read" in done.problem and "Delete it, and export c0003 again" in done.problem
 
     def test_python_brings_its_weights_along(self, run):
         done = lemonade.export(run, models="knee", to=["python"])

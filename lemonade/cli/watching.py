@@ -41,7 +41,7 @@ def seconds_of(every: str) -> float:
 
 
 def watch(folder: Path, seconds: float) -> bool:
-    """Show a run until no process has it or a person has seen enough; returns whether it is the first."""
+    """Show a run until no process has it or a person has seen enough; returns whether none has it any more."""
     watcher = Watcher(folder)
     told = watcher.read()
     console = screen.console()

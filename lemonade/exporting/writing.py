@@ -202,9 +202,9 @@ def _earlier(folder: Path, sha256: str, cure: str) -> list[Written]:
     path = folder / EXPORT_RECORD
     if not path.is_file():
         return []
-    record = read_record(path, lambda told: (told.get("sha256"), [Written(**one) for one in told["files"]]), cure)
-    if record[0] == sha256:
-        return [one for one in record[1] if one.format in FORMATS and (folder / one.file).is_file()]
+    files, of = read_record(path, lambda told: ([Written(**one) for one in told["files"]], told.get("sha256")), cure)
+    if of == sha256:
+        return [one for one in files if one.format in FORMATS and (folder / one.file).is_file()]
     with writing(path, KEPT):
         path.unlink()
     return []
