@@ -329,6 +329,7 @@ class Assembly:
             f"{facts.input_shape[1]}x{facts.input_shape[2]}x{facts.input_shape[0]}, {len(facts.classes)} classes",
             *facts.notes,
             f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in self.objectives)}",
+            *[f"limit: {name} <= {value:,.10g}" for name, value in self.config.limits.items()],
             f"{self.workers} worker{'s' if self.workers > 1 else ''} on {self.device}",
             f"an initial network sees {budget.initial:,} training images, a child {budget.child:,}",
             "members are ranked by the smoothed error" if self.smoothed else "members are ranked by the error",

@@ -222,6 +222,13 @@ class LatencySettings(Settings):
     repeats: int = Field(50, ge=10, description="passes that count, at least; more of both if over within 0.05 s")
 
 
+def named_limits(value: object) -> object:
+    """Refuse limits that are no mapping, with the form that they have: people try that of ``--limit``."""
+    if not isinstance(value, Mapping):
+        raise ValueError('expected names and values, as in limits={"params": 20000}')
+    return value
+
+
 class Config(Settings):
     """Everything that decides a run's outcome; stored as `config.yaml` in the run folder."""
 
@@ -229,7 +236,9 @@ class Config(Settings):
     space: Annotated[SpaceSettings, BeforeValidator(named_space)] = SpaceSettings()
     method: str = "lemonade"
     objectives: tuple[str, ...] = ("error", "params", "flops")
-    limits: dict[str, float] = Field(default_factory=dict, description="largest allowed value by objective")
+    limits: Annotated[dict[str, float], BeforeValidator(named_limits)] = Field(
+        default_factory=dict, description="largest allowed value by objective"
+    )
     boxes: dict[str, tuple[float, float]] = Field(
         default_factory=dict,
         description="hypervolume box by objective, in place of its own; no network beyond it is proposed",

@@ -143,6 +143,8 @@ class Member:
     def module(self, weights: Weights | None = None) -> nn.Module:
         """The trained network as a plain module in eval mode; see `input` for what it takes.
 
+        Its weights are the search's, also after `lemonade.retrain`; `lemonade.export` and `predict` take the better.
+
         Args:
             weights: In place of those that the search left; checked already to be of this network.
 

@@ -22,7 +22,7 @@ def onnx_program(network: nn.Module | ExportedProgram, images: Tensor | None = N
 
     Args:
         network: In eval mode, or traced already.
-        images: What it takes; not needed if it is traced.
+        images: What it takes; not needed if it is traced, with the number of images free.
     """
     import torch
 
@@ -33,6 +33,8 @@ def onnx_program(network: nn.Module | ExportedProgram, images: Tensor | None = N
             dynamo=True,
             input_names=[INPUT],
             output_names=[OUTPUT],
+            # of a traced network the sizes are free already, but without names
+            dynamic_shapes={INPUT: {0: "batch"}} if images is None else None,
             verbose=False,
         )
     assert program is not None

@@ -25,11 +25,13 @@ class Prediction:
         file: The image.
         classes: Names with their probabilities, the most probable first; empty if there is a problem.
         problem: Why there is none, in a few words; empty if there is one.
+        weights: Which of the network's weights were used, in words; empty if there is a problem.
     """
 
     file: Path
     classes: tuple[tuple[str, float], ...] = ()
     problem: str = ""
+    weights: str = ""
 
 
 def predict(
@@ -41,6 +43,9 @@ def predict(
     weights: str = "auto",
 ) -> list[Prediction]:
     """Say which classes image files show, by one network of a run; the run's data set is not needed.
+
+    After `lemonade.retrain` the weights may be the retrained ones, while `Member.module` has the search's: each
+    prediction tells which.
 
     Args:
         run: A run or its folder.
@@ -91,7 +96,10 @@ def predictions(subject: Subject, images: Sequence[Path], top: int = 3, device: 
         if not one.problem:
             problem = failures.get(position, "")
             position += 1
-            one = Prediction(one.file, () if problem else _ranked(next(shares), names, top), problem)
+            if problem:
+                one = Prediction(one.file, problem=problem)
+            else:
+                one = Prediction(one.file, _ranked(next(shares), names, top), weights=subject.words)
         done.append(one)
     return done
 

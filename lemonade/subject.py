@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError, unknown
@@ -91,6 +92,12 @@ class Subject:
                 f"{told}. Take the search's weights with --weights search, or delete {path.with_suffix('.json')} and "
                 "retrain."
             ) from None
+
+    @property
+    def path(self) -> Path:
+        """The file that the weights lie in; only for a network that has any."""
+        own = self.member.folder / str(self.member.evaluation.weights)
+        return self.group.weights or own if self.group else own
 
     def module(self) -> nn.Module:
         """The network in eval mode; takes float32 images in [0, 1].

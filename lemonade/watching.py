@@ -50,8 +50,8 @@ class Watcher:
 
     @property
     def going(self) -> bool:
-        """Whether more may come: neither has the run ended nor is its process gone."""
-        return self.state in (State.RUNNING, State.UNKNOWN)
+        """Whether more may come: no end is written, or a process has the folder, as `resume` has while it loads."""
+        return bool(self.held) or self.state is State.UNKNOWN
 
     def read(self) -> list[Progress]:
         """The events since the last time; the latest of them knows how long ago it was.
@@ -67,7 +67,7 @@ class Watcher:
             self._ledger.take(line)
             with self._ledger.sound():
                 self._tell(line)
-        if self._told and self.going:
+        if self._told and self.state in (State.RUNNING, State.UNKNOWN):
             last, ago = self._told[-1], max(0.0, time.time() - lines[-1]["t"])
             self._told[-1] = replace(last, spent=replace(last.spent, seconds=last.spent.seconds + ago))
         return list(self._told)

@@ -12,6 +12,8 @@ from synthetic import write_run
 from lemonade.cli import main
 from lemonade.history import Run
 from lemonade.reporting.network import how
+from lemonade.retraining import Training
+from lemonade.retraining.records import retrained_folder
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +175,34 @@ def test_a_folders_name_gives_a_terminal_no_orders(lemonade, tmp_path, verb):
         _, out, err = lemonade(*words)
         assert r"run\x1b[31m\x9b" in out + err
         assert not set(out + err) & set("\x1b\x9b")
+
+
+class TestTestErrors:
+    @pytest.fixture
+    def retrained(self, tmp_path):
+        """A run of which two networks were trained long, and a third whose trainings have not read the test images."""
+        other = write_run(tmp_path / "other", count=1)
+        for number, (test, error) in enumerate(((0.05, 0.02), (0.01, 0.03), (None, 0.01))):
+            home = retrained_folder(other, f"c000{number}")
+            home.mkdir(parents=True)
+            Training("scratch", 1, 500, 1.0, "cpu", error, error, test).save(home)
+        return other
+
+    def test_status_tells_that_of_the_best_on_validation_images(self, lemonade, document, retrained):
+        _, out, _ = lemonade("status", retrained)
+        told = r"test error +c0000: 0\.050 on 360 test images, retrained from fresh weights, seed 1; best on validation"
+        assert re.search(told, out)
+        assert document("status", retrained)["test_errors"] == {"c0000": 0.05, "c0001": 0.01}
+
+    def test_show_tells_that_of_its_network(self, lemonade, document, retrained):
+        _, out, _ = lemonade("show", retrained, "c0001")
+        assert "\nretrained from fresh weights: test error 0.0100 (1 seed, 360 test images)\n" in out
+        assert document("show", retrained, "c0001")["retrained"]["scratch"]["test"]["mean"] == 0.01
+
+    def test_nothing_is_said_where_there_is_none(self, lemonade, document):
+        assert "test error" not in lemonade("status", "run")[1]
+        assert "test error" not in lemonade("show", "run", "best")[1]
+        assert document("show", "run", "best")["retrained"] is None
 
 
 class TestOneNetwork:

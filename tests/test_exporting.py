@@ -110,7 +110,9 @@ class TestEveryFormat:
     def test_the_cards_lines_load_it(self, run, name):
         exported = lemonade.export(run, models="c0003", to=[name])[0]
         text = (exported.folder / "README.md").read_text()
-        lines = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+        found = re.findall(r"\n`([\w.]+)`, with .*:\n\n```python\n([^`]*)```", text)
+        assert [file for file, _ in found] == [one.file for one in exported.files]
+        lines = dict(found)[FORMATS[name].file]
         assert len(lines.splitlines()) <= 5
         shown = subprocess.run(
             [sys.executable, "-c", f"{lines}\nprint(tuple(logits.shape))"],
@@ -189,6 +191,10 @@ class TestRetrainedWeights:
         assert "opened once, after all training | 0.0375 |" in text
         assert "| from fresh weights | 0.0300 ± 0.0141 | 0.0475 ± 0.0141 | 2 |" in text
         assert "| from the search's weights | 0.0300 | 0.0500 | 1 |" in text
+        assert "\nMean ± standard deviation. The search" in text
+        (retrained_folder(trained, "c0003") / "5000-scratch-2.json").unlink()
+        lemonade.export(trained, models="c0003", to=["safetensors"])
+        assert "Mean ±" not in (done.folder / "README.md").read_text()
 
     @pytest.mark.parametrize(("more", "kept"), [(0.0, "retrained on"), (1e-6, "as the search left them")])
     def test_they_go_out_only_if_no_worse_than_the_searchs(self, trained, more, kept):
@@ -214,7 +220,23 @@ class TestRetrainedWeights:
         assert torch.equal(load(done.folder / "model.safetensors")(images), member.module()(images))
         assert "The weights are as the search left them." in (done.folder / "README.md").read_text()
 
-    def test_missing_damaged_and_misspelt(self, trained):
+    def test_files_of_other_weights_do_not_stay_beside_the_card(self, trained, capsys):
+        lemonade.export(trained, models="c0003", to=["python", "onnx"])
+        with pytest.raises(SystemExit):
+            main(["export", str(trained), "--models", "c0003", "--to", "onnx", "--weights", "search"])
+        said = capsys.readouterr().out
+        assert "\n       removed, with other weights: model.safetensors, model.py\n" in said
+        folder = trained / "models/c0003"
+        assert {path.name for path in folder.glob("model.*")} == {"model.onnx"}
+        assert "model.py" not in (folder / "README.md").read_text()
+        assert [one["file"] for one in json.loads((folder / "export.json").read_text())["files"]] == ["model.onnx"]
+
+    def test_missing_damaged_and_misspelt(self, trained, capsys):
+        with pytest.raises(SystemExit):
+            main(["export", str(trained), "--models", "c0000", "--weights", "retrained"])
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert re.fullmatch(r"error: c0000 has no retrained weights in .*--models c0000\n", said.err)
         done = lemonade.export(trained, models="c0000,c0003", to=["safetensors"], weights="retrained")
         assert "c0000 has no retrained weights" in done[0].problem and "lemonade retrain" in done[0].problem
         assert not done[1].problem
@@ -234,6 +256,36 @@ class TestExport:
             assert [file["file"] for file in record["files"]] == ["model.safetensors", "model.py"]
             assert all(file["deviation"] < 1e-6 for file in record["files"])
             assert "random images, since 'toy' is not there" in record["files"][0]["checked_on"]
+
+    def test_files_of_the_same_weights_stay_and_stay_listed(self, run, capsys, tmp_path):
+        names = ["model.safetensors", "model.onnx", "model.py"]
+        lemonade.export(run, models="c0003", to=["onnx"])
+        lemonade.export(run, models="c0003", to=["python"])
+        (done,) = lemonade.export(run, models="c0003", to=["safetensors"], push_dir=tmp_path / "hub")
+        assert [one.file for one in done.files] == ["model.safetensors"]
+        assert ([one.file for one in done.kept], done.removed) == (names[1:], ())
+        assert [one["file"] for one in json.loads((done.folder / "export.json").read_text())["files"]] == names
+        text = (done.folder / "README.md").read_text()
+        assert re.findall(r"^\| (model\.\w+)", text, re.MULTILINE) == names
+        assert "model.onnx" not in (tmp_path / "hub/README.md").read_text()  # a hub gets what was asked for
+        with pytest.raises(SystemExit):
+            main(["export", str(run), "--models", "c0003", "--to", "safetensors"])
+        assert "\n       stays, with the same weights: model.onnx, model.py\n" in capsys.readouterr().out
+
+    def test_after_a_failure_nothing_is_known_of_what_lies_there(self, run, monkeypatch):
+        """An export of other weights that broke off has written some files: the old record is not trusted again."""
+        folder = run / "models/c0003"
+        lemonade.export(run, models="c0003", to=["python"])
+        record = json.loads((folder / "export.json").read_text())
+        (folder / "export.json").write_text(json.dumps({**record, "sha256": "another's"}))
+        with monkeypatch.context() as patch:
+            patch.setattr(PythonFile, "write", lambda *arguments: (_ for _ in ()).throw(OSError("full")))
+            assert lemonade.export(run, models="c0003", to=["python"])[0].problem
+        (done,) = lemonade.export(run, models="c0003", to=["safetensors"])
+        assert (done.kept, done.removed) == ((), ("model.py",))
+        (folder / "export.json").write_text("[]")
+        (done,) = lemonade.export(run, models="c0003", to=["safetensors"])
+        assert "export.json: cannot be read" in done.problem and "Delete it, and export c0003 again" in done.problem
 
     def test_python_brings_its_weights_along(self, run):
         done = lemonade.export(run, models="knee", to=["python"])
@@ -261,7 +313,8 @@ class TestExport:
             main(["export", str(run), "--to", "safetensors"])
         said = capsys.readouterr()
         assert end.value.code == 1
-        assert re.fullmatch(r"error: c0000: .*1 more could not be exported\.\n", said.err)
+        assert re.fullmatch(r"error: c0000: .*c0000\.safetensors.*\nerror: c0001: .*is no such file.*\n", said.err)
+        assert "c0000" not in said.out
         assert "c0003  weights as the search left them\n       model.safetensors" in said.out
 
     def test_a_disk_that_is_full_for_one_network_leaves_the_others_in_json(self, run, monkeypatch, capsys):
@@ -283,7 +336,7 @@ class TestExport:
         assert [one["file"] for one in first["files"]] == ["model.safetensors"]
         assert [(one["id"], one["files"]) for one in failed] == [("c0001", []), ("c0003", [])]
         assert "No space left" in failed[0]["problem"] and "models/c0003: cannot be written" in failed[1]["problem"]
-        assert re.fullmatch(r"error: c0001: .* 1 more could not be exported\.\n", said.err)
+        assert re.fullmatch(r"error: c0001: .*No space left.*\nerror: c0003: .*cannot be written.*\n", said.err)
 
     def test_a_hubs_folder_that_cannot_be_written_leaves_the_export_whole(self, run, tmp_path):
         (tmp_path / "file").touch()
@@ -328,6 +381,9 @@ class TestExport:
         assert not failures
         assert torch.allclose(space["images"] * 255, wanted.float(), atol=1.01 if decoded else 3)  # filters differ
         session = onnxruntime.InferenceSession("model.onnx")
+        assert (session.get_inputs()[0].name, session.get_inputs()[0].shape) == ("images", ["batch", 1, 8, 8])
+        assert session.get_outputs()[0].shape == ["batch", 4]
+        assert "the input is called `images`" in text
         assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list(loaded.facts["classes"])
 
     def test_the_cards_head_is_what_hubs_read(self, run):

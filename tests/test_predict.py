@@ -19,10 +19,13 @@ from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.predicting import predictions, probabilities
+from lemonade.retraining import Training
+from lemonade.retraining.records import retrained_folder
 from lemonade.spaces.network import chain
 from lemonade.store import RunStore
 from lemonade.subject import Subject
 from lemonade.types import Candidate
+from morphisms import initial_weights, save_weights
 
 RNG = np.random.default_rng(0)
 SHAPES = {"grey": (30, 8, 8), "colour": (30, 10, 14, 3), "large": (30, 30, 21)}
@@ -96,6 +99,15 @@ def test_from_python_nothing_is_printed(tmp_path, capfd):
         done = predict(str(run.folder), "best", images, top=1)
         assert [(one.file.name, len(one.classes)) for one in done] == [("0000.png", 1), ("0001.png", 1)]
     assert predict(run, "c0000", str(tmp_path / "saved/0001.png"), weights="search", top=1) == done[1:]
+    assert predict(run, "c0000", tmp_path / "no.png")[0].weights == ""
+    assert done[0].weights == "as the search left them"
+    home = retrained_folder(run.folder, "c0000")
+    home.mkdir(parents=True)
+    training = Training("scratch", 1, 5000, 1.0, "cpu", 0.0, 0.0)
+    training.save(home)
+    save_weights(initial_weights(run.front[0].graph, 5), home / f"{training.name}.safetensors")
+    (again,) = predict(run, "best", tmp_path / "saved/0001.png", top=1)
+    assert again.weights.startswith("retrained on 5,000 images from fresh weights, seed 1 (")
     with pytest.raises(LemonadeError, match="has no network 'c9'"):
         predict(run, "c9", [])
     assert capfd.readouterr() == ("", "")
@@ -168,7 +180,7 @@ def test_one_image_is_a_list_of_its_classes(lemonade):
     code, out, err = lemonade("best", "mine/b.png", "--top", "2")
     head, first, second, *rest = out.splitlines()
     assert (code, err) == (0, "")
-    assert head.startswith("c0000 of run, as the search left them: error 0.250 on 5 validation images (95 %: ")
+    assert head.startswith("c0000 of run, weights as the search left them: error 0.250 on 5 validation images (95 %: ")
     assert {first.split()[0], second.split()[0]} <= {"cat", "dog", "yak"}
     assert float(first.split()[1]) >= float(second.split()[1])
     assert rest[0].startswith("Prepared as the run's images were: RGB, brought to 16x16, the centre cut out.")
@@ -185,6 +197,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_predicted(lemonade):
         "error: empty: holds no images.",
     ]
     assert lemonade("best", "broken.png")[0] == 1
+    assert lemonade("best", "nowhere.png")[:2] == (1, "")
 
 
 HOSTILE = "\x1b]0;owned\x07\x9b31m\r\n\x7f.png"

@@ -194,12 +194,15 @@ class TestSelecting:
 class TestPlot:
     def test_axes_can_be_chosen(self, page):
         assert axes_of(page) == ["params", "log", "error on the validation images", "log"]
+        causes = "on the front for another objective{}."
+        assert causes.format(" or for their smoothed error") in page.inner_text("#front-notes")
         page.check("#axes input[name=x] >> nth=1")
         page.check("#axes input[name=y] >> nth=1")
         page.uncheck("#axes input[name=xLog]")
         assert axes_of(page) == [
             "flops (multiply-adds)", "linear", "smoothed error on the validation images", "log",
         ]  # fmt: skip
+        assert causes.format("") in page.inner_text("#front-notes")
 
     def test_zooming_keeps_labels_and_stays_when_another_is_selected(self, page):
         box = page.locator("#front-plot .nsewdrag").first.bounding_box()

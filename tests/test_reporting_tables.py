@@ -178,6 +178,21 @@ class TestPicture:
         trained = [one for one in run.evaluations.values() if one.status.value == "ok"]
         assert len(picture.dominated(run)) == len(trained) - len(run.front.members)
 
+    @pytest.mark.parametrize(
+        ("objectives", "smoothed", "causes"),
+        [
+            (("error", "params", "flops"), True, "for another objective or for their smoothed error."),
+            (("error", "params", "flops"), False, "for another objective."),
+            (("error", "params"), True, "for their smoothed error."),
+            (("error", "params"), False, ""),
+        ],
+    )
+    def test_its_note_says_why_members_are_off_the_line(self, tmp_path, objectives, smoothed, causes):
+        config = config_of(objectives=objectives, **{"selection.smoothed": smoothed})
+        note = picture._note(Run.load(write_run(tmp_path / "run", config, count=1)))
+        assert ("Members off the line" in note) == bool(causes)
+        assert causes in note
+
     def test_the_line_joins_what_is_best_in_both_coordinates(self):
         points = [(3.0, 1.0), (1.0, 3.0), (2.0, 3.5), (2.0, 2.0), (2.5, 2.0)]
         assert picture.lower_envelope(points) == [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]

@@ -76,6 +76,7 @@ def test_one_start_is_enough_where_it_is_asked_for(run, found, capfd):
         main(["retrain", str(run.folder), "--models", "best", "--seeds", "1", "--epochs", ".25", "--start", "scratch"])
     said = capfd.readouterr().out
     assert "scratch: val." in said and "inherited: val." not in said
+    assert "\n360 test images." in said and "Mean ±" not in said
     done = lemonade.retrain(run, models="best", start="inherited", **length)
     assert [one.start for one in done[name].trainings] == ["inherited", "scratch"]  # what was done before is told too
     with pytest.raises(LemonadeError, match=r"unknown start 'scrath'. Did you mean 'scratch'\? Known: both, inherited"):
@@ -135,7 +136,8 @@ def test_the_command_prints_a_table_and_json(run, found, capsys):
     with pytest.raises(SystemExit):
         main(arguments)
     said = capsys.readouterr().out
-    assert run.front.best().id in said and "360 test images" in said
+    assert run.front.best().id in said and "Mean ± standard deviation over seeds alone; 360 test images." in said
+    assert f"lemonade report {run.folder}" in said
     with pytest.raises(SystemExit):
         main([*arguments, "--json"])
     document = json.loads(capsys.readouterr().out)

@@ -225,6 +225,7 @@ class TestPublicSide:
             ({"serach": 1}, "'serach' is not a setting. Did you mean 'search"),
             ({"device": "cuda:99"}, "device 'cuda:99' is not available here. Available: auto, cpu"),
             ({"time": 0}, "budget.time"),
+            ({"limits": ["params<=2"]}, 'limits: expected names and values, as in limits={"params": 20000}, got '),
         ],
     )
     def test_wrong_settings_are_named(self, tmp_path, settings, text):
@@ -236,6 +237,8 @@ class TestPublicSide:
         lines = describe(config())
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
         assert sum(line.startswith("start network: chain") for line in lines) == 5
+        limited = describe(config(limits={"params": 20_000}))
+        assert "limit: params <= 20,000" in limited and not any(line.startswith("limit") for line in lines)
 
     def test_a_space_is_named_in_short_and_has_sizes(self, tmp_path):
         file = tmp_path / "search.yaml"

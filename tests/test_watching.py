@@ -63,7 +63,7 @@ def test_each_read_tells_what_is_new(store):
     assert events[-1].proposed == 18
     store.end("interrupted")
     assert told(watcher.read()) == [("end", 4, 3)]
-    assert (watcher.state, watcher.going) == (State.INTERRUPTED, False)
+    assert (watcher.state, watcher.going) == (State.INTERRUPTED, True)  # its process has the folder still
     store.resume(BudgetSettings(evaluations=500))
     (event,) = watcher.read()
     assert event.budget.evaluations == 500
@@ -179,8 +179,26 @@ def more(store):
     return lambda: generation(store, SECOND, ["c0000", "c0001", "c0003"])
 
 
+def over(store):
+    """The run ends, and its process lets the folder go."""
+
+    def step():
+        store.end("done")
+        store.close()
+
+    return step
+
+
+def test_while_resume_loads_it_waits_for_what_comes(watch, store):
+    store.end("interrupted")  # the folder stays held, as by the process that goes on with it
+    resume = [lambda: None, lambda: store.resume(BudgetSettings(evaluations=500)), more(store), over(store)]
+    code, out, _, naps = watch(steps=resume)
+    assert (code, len(naps)) == (0, 4)
+    assert "generation 1: 4 children trained" in out
+
+
 def test_elsewhere_it_is_one_line_a_generation_until_the_end(watch, store):
-    code, out, err, naps = watch("--every", "3s", steps=[more(store), lambda: None, lambda: store.end("done")])
+    code, out, err, naps = watch("--every", "3s", steps=[more(store), lambda: None, over(store)])
     assert (code, err, naps) == (0, "", [3.0, 3.0, 3.0])
     assert out.splitlines()[:4] == [
         "run · toy · method lemonade · seed 1",
@@ -208,7 +226,7 @@ def test_ctrl_c_ends_the_watching_alone(watch, store):
 
 
 def test_json_is_one_document_a_change(watch, store, capsys):
-    code, out, err, _ = watch("--json", steps=[lambda: None, more(store), lambda: store.end("done")])
+    code, out, err, _ = watch("--json", steps=[lambda: None, more(store), over(store)])
     documents = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
     assert [(one["state"], one["evaluations"], one["front"]["members"]) for one in documents] == [
@@ -248,7 +266,7 @@ def test_on_a_terminal_it_is_the_searchs_panel(watch, store, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(screen, "console", lambda: terminal)
-    watch(steps=[more(store), lambda: store.end("done")])
+    watch(steps=[more(store), over(store)])
     text = file.getvalue()
     for part in (
         "generation 1 · 4 children trained, 18 proposed",

@@ -10,7 +10,6 @@ import typer
 from rich.text import Text
 
 from lemonade.cli import common, options
-from lemonade.errors import LemonadeError
 from lemonade.members import MODELS
 from lemonade.reporting import screen
 
@@ -48,8 +47,10 @@ def export(
     console, shown = screen.console(), common.short_path(run)
 
     def tell(done: Exported) -> None:
-        if not as_json:
+        if done.files and not as_json:
             console.print(Text(_line(done)))
+        if done.problem:
+            common.print_error(done.problem if done.problem.startswith(done.id) else f"{done.id}: {done.problem}")
 
     formats = FORMATS if to is None else [name.strip() for name in to.split(",") if name.strip()]
     done = export_run(run, models, tuple(formats), push_dir, licence, weights, tell)
@@ -63,20 +64,18 @@ def export(
         console.print(Text(note, style="quiet"))
         console.print(Text(f"Written: {shown / MODELS}{f', {push_dir}' if push_dir else ''}"))
         common.print_next(console, [(("show", shown, last.id), "what this network looks like")])
-    broken = [one for one in done if one.problem]
-    if broken:
-        more = f" {len(broken) - 1} more could not be exported." if len(broken) > 1 else ""
-        raise LemonadeError(f"{broken[0].id}: {broken[0].problem}{more}")
+    if len(whole) < len(done):
+        raise typer.Exit(1)
 
 
 def _line(done: Exported) -> str:
-    if done.problem:
-        return f"{done.id}  not exported: {done.problem}"
     sizes = ", ".join(f"{one.file} {one.size / 1000:,.0f} kB ({one.deviation:.0e})" for one in done.files)
-    return f"{done.id}  weights {done.weights}\n       {sizes}"
+    kept = [f"\n       stays, with the same weights: {', '.join(one.file for one in done.kept)}"] * bool(done.kept)
+    removed = [f"\n       removed, with other weights: {', '.join(done.removed)}"] * bool(done.removed)
+    return "".join([f"{done.id}  weights {done.weights}\n       {sizes}", *kept, *removed])
 
 
 def _record(done: Exported) -> dict[str, object]:
-    return {"id": done.id, "folder": str(done.folder), "weights": done.weights, "problem": done.problem} | {
-        "files": [asdict(one) for one in done.files]
-    }
+    told = asdict(done)
+    del told["card"]  # it lies in the folder
+    return {**told, "folder": str(done.folder)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,8 +54,8 @@ def predict(
     loaded = Run.load(run)
     subject = Subject.of(loaded, loaded.member(model), weights)
     console, shown = screen.console(), common.short_path(run)
-    if not as_json:  # torch takes seconds to load
-        console.print(Text(f"{subject.member.id} of {shown}, {subject.words}: {_worth(subject)}"))
+    if not as_json and any(map(os.path.exists, images)):  # torch takes seconds to load
+        console.print(Text(f"{subject.member.id} of {shown}, weights {subject.words}: {_worth(subject)}"))
         console.file.flush()
     done = predictions(subject, images, top, device)
     whole = [one for one in done if not one.problem]

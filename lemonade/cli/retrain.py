@@ -76,12 +76,16 @@ def retrain(
         common.print_json({"models": [{"id": name, **one.to_json()} for name, one in found.items()]})
         return
     console.print(_table(loaded, found))
-    test = numbers.count(loaded.facts["test"])
-    console.print(Text(f"Mean ± standard deviation over seeds alone; {test} test images.", style="quiet"))
+    spread = "Mean ± standard deviation over seeds alone; " if any(one.has_spread for one in found.values()) else ""
+    console.print(Text(f"{spread}{numbers.count(loaded.facts['test'])} test images.", style="quiet"))
     for sentence in _certainty(loaded, found):
         console.print(Text(sentence, style="quiet"))
     common.print_next(
-        console, [(("export", shown, "--models", next(iter(found))), "as files, with the best of these weights")]
+        console,
+        [
+            (("export", shown, "--models", next(iter(found))), "as files, with the best of these weights"),
+            (("report", shown), "beside everything else, as a page for the browser"),
+        ],
     )
 
 

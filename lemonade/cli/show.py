@@ -11,6 +11,8 @@ from rich.text import Text
 from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.reporting import network, reading, screen, tables
+from lemonade.reporting.retrained import retrained_lines
+from lemonade.retraining import retrained
 from morphisms import activation_bytes, flops, params
 from morphisms.cost import node_shares
 
@@ -68,6 +70,8 @@ def _print_summary(console: Console, run: Run, member: Member) -> None:
             protocol = member.latency_protocol if name == "latency_ms" else ""
             value = numbers.measured(name, member.values[name])
             console.print(Text(f"{name} {value}{f', {protocol}' if protocol else ''}"))
+    for line in retrained_lines(run, member.id):
+        console.print(Text(f"retrained {line}"))
     evaluation = member.evaluation
     if evaluation.status.value != "ok":
         reason = f": {evaluation.message}" if evaluation.message else ""
@@ -100,7 +104,7 @@ def _print_history(console: Console, run: Run, member: Member, shown: Path) -> N
 
 def _document(run: Run, member: Member) -> dict[str, Any]:
     shares = node_shares(member.graph)
-    beside = network.neighbours(run, member)
+    beside, group = network.neighbours(run, member), retrained(run, member.id)
     nodes = [
         {
             "name": node.name,
@@ -116,6 +120,7 @@ def _document(run: Run, member: Member) -> dict[str, Any]:
     ]
     return {
         **network.record(member),
+        "retrained": group.to_json() if group else None,
         "on_front": reading.on_front(run, member),
         "input_shape": list(member.graph.input_shape),
         "nodes": nodes,

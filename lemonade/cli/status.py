@@ -16,7 +16,7 @@ from lemonade.cli import common, options, watching
 from lemonade.cli.running import budget_text
 from lemonade.errors import LemonadeError
 from lemonade.ledger import State
-from lemonade.reporting import reading, screen, tables
+from lemonade.reporting import reading, retrained, screen, tables
 from lemonade.types import Status
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def _rows(run: Run) -> list[tuple[str, str]]:
             rows.append(("knee", tables.best_sentence(run, front.knee)))
     else:
         rows.append(("front", "empty: no child has been trained without failure yet"))
+    if told := retrained.tested_sentence(run):
+        rows.append(("test error", told))
     failures = [
         f"{one.id}: {one.message}"
         for one in run.evaluations.values()
@@ -137,6 +139,7 @@ def _document(run: Run) -> dict[str, Any]:
             "best": _standing(front.best() if front else None),
             "smallest": _standing(smallest),
         },
+        "test_errors": {name: training.test for name, training in retrained.tested(run).items()},
     }
 
 

@@ -41,7 +41,7 @@ def seconds_of(every: str) -> float:
 
 
 def watch(folder: Path, seconds: float) -> bool:
-    """Show a run until it ends or a person has seen enough; returns whether it has ended or its process is gone."""
+    """Show a run until no process has it or a person has seen enough; returns whether none has it any more."""
     watcher = Watcher(folder)
     told = watcher.read()
     console = screen.console()
@@ -71,10 +71,11 @@ def watch(folder: Path, seconds: float) -> bool:
 
 def watch_json(folder: Path, seconds: float, document: Callable[[Run], dict[str, Any]]) -> None:
     """Print the document of a run on one line, now and after each change, until it ends."""
-    watcher = Watcher(folder)
+    watcher, before = Watcher(folder), None
     try:
         while True:
-            if watcher.read() or not watcher.going:
+            if watcher.read() or watcher.state is not before:
+                before = watcher.state
                 common.print_json(document(watcher.run), indent=None)
                 sys.stdout.flush()
             if not watcher.going:

@@ -7,5 +7,5 @@ from lemonade.exporting.formats import Onnx, Program, PythonFile, Safetensors, l
 
 __all__ = ["FORMATS", "Format", "Model", "Written", "load"]
 
-# in the order in which they are written; a card tells how to load the last one that is there: the easiest to read
+# in the order in which they are written
 FORMATS: dict[str, Format] = {one.name: one for one in (Safetensors(), Program(), Onnx(), PythonFile())}

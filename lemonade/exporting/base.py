@@ -86,6 +86,7 @@ class Format(ABC):
         needs: Packages it imports that not every installation has.
         beside: Names of other formats whose files it reads.
         loading: Lines of Python, run in the file's folder, that load it and make `logits` of `images`.
+        loaded_with: What these lines need, in words.
     """
 
     name: ClassVar[str]
@@ -93,6 +94,7 @@ class Format(ABC):
     needs: ClassVar[Sequence[str]] = ()
     beside: ClassVar[Sequence[str]] = ()
     loading: ClassVar[Sequence[str]]
+    loaded_with: ClassVar[str]
 
     @abstractmethod
     def write(self, model: Model, path: Path) -> None:

@@ -90,11 +90,15 @@ def _title(run: Run, member: Member) -> str:
 
 
 def _loading(run: Run, files: Sequence[Written]) -> str:
-    name = [name for name in FORMATS if any(one.format == name for one in files)][-1]
+    """Lines for each file, run in its folder."""
     shape = ", ".join(map(str, run.facts["input_shape"]))
-    first, *rest = FORMATS[name].loading
-    lines = [first, "import torch", f"images = torch.rand(1, {shape})", *rest]
-    return "\n".join(["```python", *dict.fromkeys(lines), "```"])
+    parts = []
+    for one in files:
+        kind = FORMATS[one.format]
+        first, *rest = kind.loading
+        lines = dict.fromkeys([first, "import torch", f"images = torch.rand(1, {shape})", *rest])
+        parts.append("\n".join([f"`{one.file}`, with {kind.loaded_with}:", "", "```python", *lines, "```"]))
+    return "\n\n".join(parts)
 
 
 def _preparing(run: Run) -> str:
@@ -157,7 +161,8 @@ def _trainings(subject: Subject) -> list[str]:
             cells = [spread_text(told[start][part]) for part in ("error", "test")]
             lines.append(f"| from {words} | {cells[0]} | {cells[1]} | {told[start]['error']['seeds']} |")
     found = subject.member.values["error"]
-    return [*lines, "", f"Mean ± standard deviation. The search itself left it at validation error {found:.4f}."]
+    spread = "Mean ± standard deviation. " if subject.group.has_spread else ""
+    return [*lines, "", f"{spread}The search itself left it at validation error {found:.4f}."]
 
 
 def _size(member: Member) -> str:

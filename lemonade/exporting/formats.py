@@ -27,6 +27,7 @@ class Safetensors(Format):
         'network = load("model.safetensors")',
         "logits = network(images)",
     )
+    loaded_with = "lemonade, which builds the network from the graph in the file's header"
 
     def write(self, model: Model, path: Path) -> None:
         """One file; its metadata hold the graph, the classes and what images are standardised by."""
@@ -68,6 +69,7 @@ class Program(Format):
         'network = torch.export.load("model.pt2").module()',
         "logits = network(images)",
     )
+    loaded_with = "torch alone"
 
     def write(self, model: Model, path: Path) -> None:
         """One archive; made in memory, since torch's own writer ends the process where a disk is full."""
@@ -97,6 +99,7 @@ class Onnx(Format):
         'network = onnxruntime.InferenceSession("model.onnx")',
         'logits = network.run(None, {"images": images.numpy()})[0]',
     )
+    loaded_with = f"any ONNX runtime; the input is called `{INPUT}`, its first dimension `batch`, the output `{OUTPUT}`"
 
     def write(self, model: Model, path: Path) -> None:
         """One file, in the opset that torch recommends."""
@@ -125,6 +128,7 @@ class PythonFile(Format):
         "network = load()",
         "logits = network(images)",
     )
+    loaded_with = "torch alone, and `model.safetensors` beside it"
 
     def write(self, model: Model, path: Path) -> None:
         """One file; see `lemonade.exporting.source`."""

@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from lemonade.exporting.card import about, card
 from lemonade.files import make_folder, write_whole, writing
 from lemonade.history import Run
 from lemonade.members import EXPORT_RECORD, MODELS, Member
-from lemonade.records import write_record
+from lemonade.records import read_record, write_record
 from lemonade.subject import Subject, check_kind
+from morphisms import file_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +38,9 @@ class Exported:
         folder: Where its files lie.
         weights: Which ones they are, in words.
         files: What was written.
+        kept: Files of earlier exports, with the same weights; the card lists them too.
+        removed: Names of files of earlier exports that held, or may have held, other weights.
+        card: The card of `files` alone.
         problem: One line on what went wrong; empty if nothing did. With files: only the copy for a hub failed.
     """
 
@@ -44,6 +48,9 @@ class Exported:
     folder: Path
     weights: str = ""
     files: tuple[Written, ...] = ()
+    kept: tuple[Written, ...] = ()
+    removed: tuple[str, ...] = ()
+    card: str = field(default="", repr=False)
     problem: str = ""
 
 
@@ -69,6 +76,8 @@ def export(
 ) -> list[Exported]:
     """Export networks of a run into its folder, `models/ID/`, and check every file by running it.
 
+    Files of an earlier export stay if they hold the same weights; those of other weights are removed.
+
     Args:
         run: A run or its folder.
         models: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
@@ -77,7 +86,8 @@ def export(
             each of several that were asked for.
         licence: Goes into the cards.
         weights: ``"search"``, as the search left them; ``"retrained"``, the best on validation images of the longest
-            trainings that `retrain` made; ``"auto"``, those if they are no worse there than the search's.
+            trainings that `retrain` made; ``"auto"``, those if they are no worse there than the search's, by the
+            reading that ranks members (the smoothed error below 1,000 validation images).
         on_model: Called after each network with what came of it.
 
     Returns:
@@ -159,17 +169,44 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
     with torch.no_grad():
         wanted = model.module(order.images)
     make_folder(folder, KEPT)
+    sha256 = file_sha256(subject.path)
+    earlier = _earlier(folder, sha256, f"export {member.id} again")
     files = tuple(_file(one, model, folder, order, wanted) for one in order.formats)
-    write_whole(folder / CARD, card(subject, files, order.licence), KEPT)
+    kept = tuple(one for one in earlier if one.format not in {new.format for new in files})
+    known = {one.file for one in (*files, *kept)}
+    removed = tuple(one.file for one in FORMATS.values() if one.file not in known and (folder / one.file).exists())
+    for name in removed:
+        with writing(folder / name, "Delete it: it may hold other weights than the card says."):
+            (folder / name).unlink()
+    whole = sorted((*files, *kept), key=lambda one: list(FORMATS).index(one.format))
+    write_whole(folder / CARD, card(subject, whole, order.licence), KEPT)
     record = {
         "id": member.id,
         "values": dict(member.values),
         "weights": subject.words,
+        "sha256": sha256,
         "errors": dict(subject.errors),
-        "files": [asdict(one) for one in files],
+        "files": [asdict(one) for one in whole],
     }
     write_record(folder / EXPORT_RECORD, record, KEPT)
-    return Exported(member.id, folder, subject.words, files)
+    own_card = card(subject, files, order.licence)
+    return Exported(member.id, folder, subject.words, files, kept, removed, own_card)
+
+
+def _earlier(folder: Path, sha256: str, cure: str) -> list[Written]:
+    """What an earlier export of these weights left; the record of other weights is taken away.
+
+    Without a record nothing is known of the files there, also if this export breaks off among them.
+    """
+    path = folder / EXPORT_RECORD
+    if not path.is_file():
+        return []
+    files, of = read_record(path, lambda told: ([Written(**one) for one in told["files"]], told.get("sha256")), cure)
+    if of == sha256:
+        return [one for one in files if one.format in FORMATS and (folder / one.file).is_file()]
+    with writing(path, KEPT):
+        path.unlink()
+    return []
 
 
 def _file(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor) -> Written:
@@ -208,8 +245,9 @@ def _laid_out(made: Exported, target: Path) -> Exported:
     try:
         with writing(target, f"{made.folder} is whole."):
             target.mkdir(parents=True, exist_ok=True)
-            for name in (CARD, *[file.file for file in made.files]):
-                shutil.copyfile(made.folder / name, target / name)
+            for file in made.files:
+                shutil.copyfile(made.folder / file.file, target / file.file)
+            (target / CARD).write_text(made.card, encoding="utf-8")
     except LemonadeError as error:
         return replace(made, problem=str(error))
     return made

@@ -162,8 +162,9 @@ def _title(run: Run) -> str:
 def _note(run: Run) -> str:
     """What would puzzle whoever looks closely."""
     notes = []
-    if len(run.objectives) > 2:
-        notes.append("Members off the line are on the front for another objective.")
+    causes = ["for another objective"] * (len(run.objectives) > 2) + ["for their smoothed error"] * run.smoothed
+    if causes:
+        notes.append(f"Members off the line are on the front {' or '.join(causes)}.")
     error = reading.error_name(run)
     if error is not None and any(member.values[error] == 0 for member in run.front.members):
         notes.append("An error of 0 is drawn at half an image.")
@@ -186,6 +187,6 @@ def dominated(run: Run) -> list[Mapping[str, float]]:
 def lower_envelope(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Points that no other beats in both coordinates, from left to right.
 
-    With three objectives a member may be on the front without being on this line: a third one keeps it there.
+    A member may be on the front without being on this line: a third objective or the smoothed error keeps it there.
     """
     return sorted({points[position] for position in non_dominated(points)})

@@ -92,6 +92,11 @@ class Retrained:
         """Weights of the chosen one."""
         return self.folder / f"{self.chosen.name}.safetensors" if self.chosen else None
 
+    @property
+    def has_spread(self) -> bool:
+        """Whether any start was trained from more than one seed."""
+        return any(len(self.readings(start, "error")) > 1 for start in START_KINDS)
+
     def to_json(self) -> dict[str, Any]:
         """Mean, standard deviation and number of seeds of each reading, and all trainings."""
         starts = {

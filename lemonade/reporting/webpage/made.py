@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lemonade import numbers
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.members import EXPORT_RECORD, MODELS
 from lemonade.records import read_record
-from lemonade.retraining import START_KINDS, retrained, spread_text
+from lemonade.reporting.retrained import retrained_lines
 
 
 def made_of(run: Run, name: str) -> dict[str, Any]:
     """Lines to show by heading; empty if nothing was made of it. A damaged record is told in place of what it held."""
-    found = {"retrained": _told(_retrained, run, name), "exported": _told(_exported, run, name)}
+    found = {"retrained": _told(retrained_lines, run, name), "exported": _told(_exported, run, name)}
     return {kind: lines for kind, lines in found.items() if lines}
 
 
@@ -24,21 +23,6 @@ def _told(read: Callable[[Run, str], list[str]], run: Run, name: str) -> list[st
         return read(run, name)
     except LemonadeError as error:
         return [str(error)]
-
-
-def _retrained(run: Run, name: str) -> list[str]:
-    found = retrained(run, name)
-    if found is None:
-        return []
-    told, test, lines = found.to_json(), numbers.count(run.facts["test"]), []
-    for start, words in START_KINDS.items():
-        spread = told.get(start, {}).get("test")
-        if spread and spread["seeds"]:
-            seeds = numbers.quantity(spread["seeds"], "seed")
-            lines.append(f"from {words}: test error {spread_text(spread)} ({seeds}, {test} test images)")
-        elif spread:
-            lines.append(f"from {words}: the test images have not been opened yet, or all trainings failed")
-    return lines
 
 
 def _exported(run: Run, name: str) -> list[str]:

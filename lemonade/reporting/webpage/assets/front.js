@@ -156,8 +156,10 @@ function drawFrontNotes() {
   const notes = [];
   const drawn = data.front.filter((id) => valueOf(id, state.y) != null);
   if (state.yLog && drawn.some((id) => valueOf(id, state.y) === 0)) notes.push('An error of 0 is drawn at half an image.');
-  if (data.objectives.length > 2) notes.push('Members off the line are on the front for another objective.');
-  if (data.columns[data.decides].name !== 'error' && data.columns[state.y].name === 'error') notes.push('Members are ranked by the smoothed error, so another child may have a lower plain one.');
+  const bySmoothed = data.columns[data.decides].name !== 'error' && data.columns[state.y].name === 'error';
+  const causes = [...(data.objectives.length > 2 ? ['for another objective'] : []), ...(bySmoothed ? ['for their smoothed error'] : [])];
+  if (causes.length) notes.push(`Members off the line are on the front ${causes.join(' or ')}.`);
+  if (bySmoothed) notes.push('Members are ranked by the smoothed error, so another child may have a lower plain one.');
   const lost = Object.values(data.children).filter((one) => one.status !== 'ok').length;
   if (lost) notes.push(`Not drawn: ${lost} stopped or failed.`);
   if (data.references.length) notes.push(`Stars are torchvision's networks: ${data.references.map((one) => one.name).join(', ')}; each ${data.references[0].how}.`);

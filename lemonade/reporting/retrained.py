@@ -1,0 +1,55 @@
+"""What a reader is told of long trainings and the test images that they opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lemonade import numbers
+from lemonade.members import MODELS
+from lemonade.retraining import START_KINDS, Training, rank, retrained, spread_text
+
+if TYPE_CHECKING:
+    from lemonade.history import Run
+
+
+def retrained_lines(run: Run, name: str) -> list[str]:
+    """The test errors of a network from either start, a line each; none if it was not retrained.
+
+    Raises:
+        LemonadeError: naming the file, if a record is damaged.
+    """
+    found = retrained(run, name)
+    if found is None:
+        return []
+    told, test, lines = found.to_json(), numbers.count(run.facts["test"]), []
+    for start, words in START_KINDS.items():
+        spread = told.get(start, {}).get("test")
+        if spread and spread["seeds"]:
+            seeds = numbers.quantity(spread["seeds"], "seed")
+            lines.append(f"from {words}: test error {spread_text(spread)} ({seeds}, {test} test images)")
+        elif spread:
+            lines.append(f"from {words}: the test images have not been opened yet, or all trainings failed")
+    return lines
+
+
+def tested(run: Run) -> dict[str, Training]:
+    """By id, the chosen long training of each network that has read the test images, the best on validation first.
+
+    Raises:
+        LemonadeError: as `retrained_lines`.
+    """
+    groups = {path.parent.name: retrained(run, path.parent.name) for path in (run.folder / MODELS).glob("*/retrained")}
+    chosen = {name: group.chosen for name, group in groups.items() if group is not None}
+    read = {name: one for name, one in chosen.items() if one is not None and one.test is not None}
+    return dict(sorted(read.items(), key=lambda item: rank(vars(item[1]), run.smoothed)))
+
+
+def tested_sentence(run: Run) -> str:
+    """The test error of the network that does best on the validation images; empty if none was retrained."""
+    found = tested(run)
+    if not found:
+        return ""
+    (name, best), images = next(iter(found.items())), run.facts["test"]
+    among = f"; best on validation images of {len(found)} retrained" if len(found) > 1 else ""
+    error = numbers.share(best.test or 0.0, images)
+    return f"{name}: {error} on {numbers.count(images)} test images, retrained {best.origin}{among}"
