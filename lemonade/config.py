@@ -182,8 +182,8 @@ class TrainingSettings(Settings):
     # At 0.1, 0.2, 0.4 on CIFAR-10 (20,000 images, a chain of 24,000 parameters, 2 x 45,000 examples): .399, .378, .365.
     peak_rate: float = Field(0.3, gt=0, description="peak learning rate at a batch of 50; grows with its square root")
     # A chain of 95,000 parameters on CIFAR-10 (16x16, 40,000 images) after 192,000 images and one to four trainings
-    # more, of 96,000 each; smoothed error at 0.3: .438, .428, .420, .414, at 0.1: .431, .421, .413, .406, at 0.03:
-    # .430, .421, .412, .409 (runs/results/inheritance/cycles-cifar10).
+    # more, of 96,000 each; smoothed error at 0.3: .436, .425, .417, .405, at 0.1: .426, .417, .409, .399, at 0.03:
+    # .427, .417, .410, .402; a fresh one after as many images in one go .377 (runs/results/inheritance/cycles-cifar10).
     inherited_rate: float = Field(0.1, gt=0, description="the same for children that inherit weights")
     schedule: Literal["cosine", "linear"] = "cosine"
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
