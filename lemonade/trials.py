@@ -97,12 +97,7 @@ def compare(
     return comparison
 
 
-def planned(
-    methods: str | Sequence[str],
-    seeds: int,
-    folder: Path,
-    settings: Mapping[str, Any],
-) -> list[Planned]:
+def planned(methods: str | Sequence[str], seeds: int, folder: Path, settings: Mapping[str, Any]) -> list[Planned]:
     """The runs of a comparison, seed by seed, so that one that is broken off still compares like with like.
 
     Raises:
@@ -133,17 +128,20 @@ def carry_out(runs: Sequence[Planned], on_run: OnRun | None = None, stop: Stop |
         LemonadeError: if a folder holds a run with other settings, naming the first of them, or as `run_search`.
     """
     stop, done = stop or Stop(), []
+    extended = set()  # runs that are there, and whose budget is now larger
     for one in runs:  # whatever is wrong with the last of them is said before the first takes its time
         load_plugins(one.config.plugins)
         check_names(one.config)
         if one.begun:
-            _check_same(one, Run.load(one.folder))
+            before = Run.load(one.folder)
+            _check_same(one, before)
+            if before.budget != one.config.budget:
+                extended.add(one.folder)
     for one in runs:
         if on_run is not None:
             on_run(one, None)
         if one.begun:
-            same = Run.load(one.folder).budget == one.config.budget
-            run = resume_search(one.folder, None if same else one.config.budget, stop=stop)
+            run = resume_search(one.folder, one.config.budget if one.folder in extended else None, stop=stop)
         else:
             run = run_search(one.config, one.folder, stop=stop)
         done.append(run)

@@ -37,7 +37,7 @@ class Basis:
 
     def volume(self, course: Course) -> float:
         """Hypervolume then."""
-        return float(course.volumes[-1]) if self.at is None else course.volume(self._axis, self.at)
+        return float(course.volumes[-1] if self.at is None else course.volume(self._axis, self.at))
 
     def front(self, course: Course) -> tuple[str, ...]:
         """Ids of the front then."""
@@ -167,7 +167,7 @@ class Comparison:
         end = float(np.median([course.end[by] for course in group.courses]))
         at = np.geomspace(max(start, 1e-3), max(end, start * 1.01, 1e-3), POINTS)
         at[-1] = max(end, at[0])
-        volumes = [[course.volume(by, one) for one in at] for course in group.courses]
+        volumes = [course.volume(by, at) for course in group.courses]
         return at, np.quantile(volumes, (0.25, 0.5, 0.75), axis=0)
 
     def surfaces(self, group: Group, resource: str) -> tuple[Values, Values]:
@@ -245,7 +245,7 @@ class Comparison:
 
     def _reached(self, group: Group, by: By, goal: float) -> float | None:
         at = np.unique(np.concatenate([course.spent(by) for course in group.courses]))
-        medians = np.median([[course.volume(by, one) for one in at] for course in group.courses], axis=0)
+        medians = np.median([course.volume(by, at) for course in group.courses], axis=0)
         enough = np.flatnonzero(medians >= goal)
         return float(at[enough[0]]) if enough.size else None
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lemonade.front import Front, hypervolume
 from lemonade.history import Run
@@ -71,15 +71,13 @@ class Course:
         """What had been spent at the last evaluation."""
         return {"examples": float(self.examples[-1]), "seconds": float(self.seconds[-1])}
 
-    def volume(self, by: By, at: float) -> float:
-        """Hypervolume when so much had been spent; 0 before the first evaluation."""
-        position = int(np.searchsorted(self.spent(by), at, side="right"))
-        return float(self.volumes[position - 1]) if position else 0.0
+    def volume(self, by: By, at: ArrayLike) -> Values:
+        """Hypervolume when so much had been spent, of the shape of `at`; 0 before the first evaluation."""
+        return np.append(0.0, self.volumes)[np.searchsorted(self.spent(by), at, side="right")]
 
     def front(self, by: By, at: float) -> tuple[str, ...]:
         """Ids of the front when so much had been spent."""
-        position = int(np.searchsorted(self.spent(by), at, side="right"))
-        return self.fronts[position - 1] if position else ()
+        return [(), *self.fronts][np.searchsorted(self.spent(by), at, side="right")]
 
     def errors_within(self, ids: Sequence[str], resource: str, sizes: Sequence[float]) -> Values:
         """Least error within each size, by the reading that ranks members (the smoothed one where that does).

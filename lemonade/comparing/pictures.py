@@ -10,6 +10,7 @@ import numpy as np
 from lemonade import numbers
 from lemonade.comparing.comparison import AXES, Comparison
 from lemonade.comparing.course import By, Values
+from lemonade.comparing.grouping import Group
 from lemonade.reporting.picture import UNITS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _volumes(comparison: Comparison, by: By) -> Figure:
     middles = []
     for position, group in enumerate(comparison.groups):
         at, bands = comparison.curve(group, by)
-        _lines(axes, position, f"{group.name} ({len(group.courses)})", at, bands)
+        _lines(axes, position, group, at, bands)
         middles.append(bands[1])
     # what methods are worth at their beginnings would leave no room for where they differ
     start = min([float(np.quantile(middle[middle > 0], 0.3)) for middle in middles if (middle > 0).any()], default=0.0)
@@ -63,7 +64,7 @@ def _surfaces(comparison: Comparison, resource: str) -> Figure:
     for position, group in enumerate(comparison.groups):
         sizes, levels = comparison.surfaces(group, resource)
         shown = np.where(np.isfinite(levels), np.maximum(levels, floor), np.nan)
-        _lines(axes, position, f"{group.name} ({len(group.courses)})", sizes, shown)
+        _lines(axes, position, group, sizes, shown)
     if next(one.log for one in comparison.objectives if one.name == resource):
         axes.set_xscale("log")
     axes.set_yscale("log")
@@ -73,10 +74,11 @@ def _surfaces(comparison: Comparison, resource: str) -> Figure:
     return figure
 
 
-def _lines(axes: Axes, position: int, label: str, at: Values, bands: Values) -> None:
+def _lines(axes: Axes, position: int, group: Group, at: Values, bands: Values) -> None:
     """A step line and the band around it; `bands` are its lower end, the line and its upper end, (3, points)."""
     low, middle, high = bands
     colour, style = COLOURS[position % len(COLOURS)], STYLES[position % len(STYLES)]
+    label = f"{group.name} ({len(group.courses)})"
     axes.step(at, middle, where="post", color=colour, linestyle=style, label=label)
     axes.fill_between(at, low, high, step="post", color=colour, alpha=0.14, linewidth=0)
 
