@@ -23,6 +23,8 @@ from lemonade.run import resume_search, run_search
 
 AGREED = {"dataset", "objectives", "boxes", "limits", "limit", "selection", "data", "budget", "seed", "method"}
 """Settings and sections that no method of a comparison has for itself."""
+_BETWEEN = re.compile(r",(?![^\[\]]*\])")
+"""The commas between methods: not those of a list, as in ``aging:search.size_limits=[1000,5000]``."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def planned(methods: str | Sequence[str], seeds: int, folder: Path, settings: Ma
     """
     if seeds < 1:
         raise LemonadeError(f"seeds: expected a whole number from 1 on, got {seeds}.")
-    names = [one.strip() for one in (methods.split(",") if isinstance(methods, str) else methods)]
+    names = [one.strip() for one in (_BETWEEN.split(methods) if isinstance(methods, str) else methods)]
     if not all(names) or len(set(names)) < len(names):
         raise LemonadeError(f"methods: expected different names with commas between, got '{','.join(names)}'.")
     runs = []

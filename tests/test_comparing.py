@@ -278,6 +278,9 @@ def test_runs_are_planned_seed_by_seed(tmp_path):
     assert plan[1].folder.name == "lemonade_search.inherit=false_search.children=4-1"
     assert plan[0].config.budget == BudgetSettings(evaluations=9)
     assert planned("aging", 1, tmp_path, {})[0].config.budget == BudgetSettings(time=600)
+    lists = planned("aging:search.size_limits=[1000, 5000],random", 1, tmp_path, {})
+    assert [one.method for one in lists] == ["aging:search.size_limits=[1000, 5000]", "random"]
+    assert lists[0].config.search.size_limits == (1000, 5000)
 
 
 BAD = {
