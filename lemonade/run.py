@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from lemonade.assembly import Assembly
-from lemonade.config import BudgetSettings, Config, with_budget
+from lemonade.config import BudgetSettings, Config
 from lemonade.errors import LemonadeError
 from lemonade.evaluate import Evaluator
 from lemonade.history import Run
 from lemonade.loop import Loop, Stop
 from lemonade.scalars import scalars_too
+from lemonade.settings import with_budget
 from lemonade.store import RunStore
 from lemonade.tracker import OnEvent, loading
 

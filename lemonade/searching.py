@@ -6,12 +6,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from lemonade.config import BudgetSettings, Config, make_config, new_budget
+from lemonade.config import BudgetSettings, Config
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.numbers import duration
 from lemonade.reporting.picture import draw_front
 from lemonade.run import free_folder, resume_search, run_search
+from lemonade.settings import make_config, new_budget
 from lemonade.tracker import OnEvent
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lemonade.config import BudgetSettings, Config, dump_config
+from lemonade.config import BudgetSettings, Config
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.files import lock_folder, make_folder, write_whole, writing
@@ -29,6 +29,7 @@ from lemonade.journal import NAME, Journal, intact, repair_journal
 from lemonade.members import Member
 from lemonade.objectives import resolve
 from lemonade.plugins import load_plugins
+from lemonade.settings import dump_config
 from lemonade.types import Candidate, Evaluation, Spent
 from morphisms import file_sha256, graph_to_json
 

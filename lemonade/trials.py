@@ -13,13 +13,14 @@ from lemonade.comparing.comparison import Comparison, check_request
 from lemonade.comparing.course import By
 from lemonade.comparing.grouping import flat_settings
 from lemonade.comparing.writing import write_comparison
-from lemonade.config import SHORT, Config, make_config, parse_assignment, with_budget
+from lemonade.config import Config
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import NAME as JOURNAL
 from lemonade.loop import Stop
 from lemonade.plugins import load_plugins
 from lemonade.run import resume_search, run_search
+from lemonade.settings import SHORT, make_config, parse_assignment, with_budget
 
 AGREED = {"dataset", "objectives", "boxes", "limits", "limit", "selection", "data", "budget", "seed", "method"}
 """Settings and sections that no method of a comparison has for itself."""

@@ -2,9 +2,9 @@
 
 import json
 
-from lemonade.config import make_config
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.run import resume_search, run_search
+from lemonade.settings import make_config
 
 
 class KilledError(BaseException):

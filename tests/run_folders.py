@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lemonade.config import BudgetSettings, Config, make_config
+from lemonade.config import BudgetSettings, Config
 from lemonade.history import Run
 from lemonade.objectives import costs, resolve
+from lemonade.settings import make_config
 from lemonade.store import RunStore
 from lemonade.types import Candidate, Evaluation, Spent, Stage, Status
 from morphisms import (

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lemonade.config import Config, make_config
+from lemonade.config import Config
 from lemonade.front import Front, hypervolume
 from lemonade.objectives import resolve, vector
+from lemonade.settings import make_config
 from lemonade.spaces.network import NetworkSpace
 from lemonade.store import RunStore
 from lemonade.types import Candidate, Evaluation, Spent, Stage, Status

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lemonade.config import FIT_WORDS, make_config
+from lemonade.config import FIT_WORDS
 from lemonade.data import load_dataset, load_test
 from lemonade.data.fitting import fit_image, fit_tensors
 from lemonade.errors import LemonadeError
+from lemonade.settings import make_config
 
 sides = st.integers(4, 80)
 

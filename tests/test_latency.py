@@ -10,7 +10,7 @@ from run_folders import FACTS, candidate, evaluation
 
 from lemonade.assembly import check_names
 from lemonade.cli import main
-from lemonade.config import LatencySettings, make_config
+from lemonade.config import LatencySettings
 from lemonade.data import load_dataset
 from lemonade.errors import LemonadeError
 from lemonade.evaluate import measured
@@ -18,6 +18,7 @@ from lemonade.evaluate.measured import RUNTIMES, measure, measure_latency
 from lemonade.exporting.card import _size
 from lemonade.members import Member
 from lemonade.objectives import resolve
+from lemonade.settings import make_config
 from lemonade.spaces.network import chain
 from morphisms import build_module
 

@@ -17,7 +17,8 @@ ROOT_PACKAGE = "lemonade"
 GROUND: dict[str, set[str]] = {
     "errors": set(),
     "settings_text": {"errors"},
-    "config": {"errors", "numbers", "settings_text"},
+    "config": {"numbers"},
+    "settings": {"config", "errors", "numbers", "settings_text"},
     "types": {"config"},
     "plugins": {"errors"},
     "environment": set(),

@@ -10,11 +10,12 @@ from scipy.stats import gaussian_kde
 from tables import architectures, by_wiring, price
 
 from lemonade.bench.table import ON_TABLES, table_setting
-from lemonade.config import SearchSettings, SpaceSettings, make_config
+from lemonade.config import SearchSettings, SpaceSettings
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import landscape
 from lemonade.methods import METHODS, Setting, make_search, methods_on
 from lemonade.objectives import costs, resolve, vector
+from lemonade.settings import make_config
 from lemonade.spaces import SPACES
 from lemonade.types import Candidate, Evaluation, Status
 from morphisms import replay

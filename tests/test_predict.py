@@ -13,7 +13,7 @@ from run_folders import generation
 from lemonade import predict
 from lemonade.assembly import DataFacts
 from lemonade.cli import main
-from lemonade.config import Config, make_config
+from lemonade.config import Config
 from lemonade.data import Split, load_dataset
 from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
@@ -21,6 +21,7 @@ from lemonade.history import Run
 from lemonade.predicting import predictions, probabilities
 from lemonade.retraining import Training
 from lemonade.retraining.records import retrained_folder
+from lemonade.settings import make_config
 from lemonade.spaces.network import chain
 from lemonade.store import RunStore
 from lemonade.subject import Subject

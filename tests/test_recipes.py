@@ -83,6 +83,6 @@ def test_evidence_of_a_run_is_kept(tmp_path):
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
 def test_configs_that_ship_are_sound(recipe):
-    from lemonade.config import make_config
+    from lemonade.settings import make_config
 
     assert make_config(recipe).budget.time

@@ -4,13 +4,14 @@ import pytest
 from fake_runs import by_generation, config, resume, start
 
 import lemonade
-from lemonade.config import BudgetSettings, make_config
+from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.journal import read_journal
 from lemonade.loop import Stop
 from lemonade.run import describe, free_folder, run_search
+from lemonade.settings import make_config
 from lemonade.types import Status
 
 

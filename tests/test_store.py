@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from run_folders import CONFIG, FACTS, Report, candidate, evaluation, generation, small_run, trained
 
-from lemonade.config import BudgetSettings, make_config
+from lemonade.config import BudgetSettings
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import Journal, read_journal
+from lemonade.settings import make_config
 from lemonade.store import RunStore
 from lemonade.types import Spent, Status
 from morphisms import load_weights

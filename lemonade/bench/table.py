@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from lemonade.bench.sharp import SharpBox
 from lemonade.bench.tablefile import Table
-from lemonade.config import Config, make_config
+from lemonade.config import Config
 from lemonade.evaluate.table import TableEvaluator
 from lemonade.front import Axis
 from lemonade.methods import Setting, make_search
+from lemonade.settings import make_config
 from lemonade.spaces import TableSpace
 from lemonade.types import Candidate, Evaluation, Job
 

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from lemonade.cli import common, options
-from lemonade.config import parse_assignment, parse_count
+from lemonade.config import parse_count
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.reporting import screen, tables
 from lemonade.reporting.layout import Column, fitted
+from lemonade.settings import parse_assignment
 
 if TYPE_CHECKING:
     from lemonade.bench.table import Outcome

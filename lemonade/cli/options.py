@@ -1,7 +1,7 @@
 """Arguments and options, each defined once with its help text.
 
-Numbers arrive as text and are checked by `lemonade.config`, so that the command line, the config file and Python refuse
-a wrong one with the same words.
+Numbers arrive as text and are checked by `lemonade.settings`, so that the command line, the config file and Python
+refuse a wrong one with the same words.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lemonade.config import parse_assignment, parse_limits
+from lemonade.settings import parse_assignment, parse_limits
 
 _WHAT, _BUDGET, _HOW = "What to search", "Budget (whichever is reached first)", "How"
 _IMAGES, _OUTPUT = "Images", "Output"

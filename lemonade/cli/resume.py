@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from lemonade.cli import options, running
-from lemonade.config import new_budget
+from lemonade.settings import new_budget
 
 
 def resume(

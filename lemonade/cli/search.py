@@ -8,9 +8,10 @@ import typer
 from rich.text import Text
 
 from lemonade.cli import common, options, running
-from lemonade.config import Config, make_config
+from lemonade.config import Config
 from lemonade.reporting import screen
 from lemonade.run import describe, free_folder
+from lemonade.settings import make_config
 from lemonade.store import RunStore
 
 

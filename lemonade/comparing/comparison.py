@@ -12,11 +12,11 @@ import numpy as np
 from lemonade.comparing.course import By, Course, Values
 from lemonade.comparing.grouping import Group, grouped, unusual_settings
 from lemonade.comparing.statistics import attained, holm, larger, least_p, mann_whitney, quartiles
-from lemonade.config import parse_limits
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.objectives import Kind, Objective
 from lemonade.reporting.commands import short_path
+from lemonade.settings import parse_limits
 
 AXES: tuple[By, ...] = ("examples", "seconds")
 POINTS = 120

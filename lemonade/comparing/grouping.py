@@ -9,9 +9,10 @@ from functools import cached_property
 from itertools import pairwise
 
 from lemonade.comparing.course import By, Course
-from lemonade.config import Config, flat
+from lemonade.config import Config
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
+from lemonade.settings import flat
 
 APART = {"seed", "keep", "tensorboard", "plugins", "dataset", "workers", "device", "limits", "boxes"}
 """Settings in which runs of one method may differ, beside budgets: by `check_comparable` what matters is the same."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lemonade.config import Config, flat
+from lemonade.config import Config
 from lemonade.history import Run
 from lemonade.reporting.webpage.markup import Html, definitions, element, joined
+from lemonade.settings import flat
 
 
 def settings(run: Run) -> Html:

@@ -14,8 +14,8 @@ from typing import Any
 
 from outcome import write_origin, write_table
 
-from lemonade.config import make_config
 from lemonade.data import load_dataset
+from lemonade.settings import make_config
 from lemonade.spaces.network import chain
 from lemonade.training import read_error, train
 from morphisms import build_module, params

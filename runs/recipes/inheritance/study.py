@@ -28,9 +28,10 @@ from outcome import write_table
 from summary import NESTED, summarise
 
 import lemonade
-from lemonade.config import Config, make_config, parse_assignment
+from lemonade.config import Config
 from lemonade.data import load_dataset, load_test
 from lemonade.front import Axis
+from lemonade.settings import make_config, parse_assignment
 from lemonade.training import ChildBudget
 
 OURS = "inherited"
