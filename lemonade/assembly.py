@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from lemonade import numbers
 from lemonade.config import Config, LatencySettings
 from lemonade.errors import LemonadeError, unknown
+from lemonade.facts import DataFacts
 from lemonade.methods import Search, Setting, check_method, make_search
 from lemonade.objectives import Kind, check_limits, costs, resolve, vector
 from lemonade.plugins import load_plugins
@@ -31,44 +31,22 @@ COARSE_IMAGES, COARSE_ERROR = 50, 0.1
 """With fewer validation images a warning tells how far such an error is from the true one."""
 
 
-@dataclass(frozen=True)
-class DataFacts:
-    """What a run writes down about its data."""
-
-    name: str
-    classes: tuple[str, ...]
-    train: int
-    validation: int
-    test: int
-    input_shape: tuple[int, int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    flip: bool
-    split_hash: str
-    notes: tuple[str, ...]
-    decoded: bool
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> DataFacts:
-        """The facts of a data set."""
-        return cls(
-            name=dataset.name,
-            classes=dataset.classes,
-            train=len(dataset.train),
-            validation=len(dataset.validation),
-            test=dataset.test_images,
-            input_shape=dataset.input_shape,
-            mean=dataset.mean,
-            std=dataset.std,
-            flip=dataset.flip,
-            split_hash=dataset.split_hash,
-            notes=(*dataset.notes, *_coarse(len(dataset.validation))),
-            decoded=dataset.decoded,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object."""
-        return asdict(self)
+def data_facts(dataset: Dataset) -> DataFacts:
+    """What a run writes down about a data set."""
+    return DataFacts(
+        name=dataset.name,
+        classes=dataset.classes,
+        train=len(dataset.train),
+        validation=len(dataset.validation),
+        test=dataset.test_images,
+        input_shape=dataset.input_shape,
+        mean=dataset.mean,
+        std=dataset.std,
+        flip=dataset.flip,
+        split_hash=dataset.split_hash,
+        notes=(*dataset.notes, *_coarse(len(dataset.validation))),
+        decoded=dataset.decoded,
+    )
 
 
 def _coarse(images: int) -> list[str]:
@@ -183,7 +161,7 @@ class Assembly:
         except BaseException:
             self.close()
             raise
-        self.facts = DataFacts.of(self.dataset)
+        self.facts = data_facts(self.dataset)
         self.child_budget = ChildBudget.of(config.training, len(self.dataset.train))
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
@@ -225,7 +203,7 @@ class Assembly:
         return assembly
 
     def _check_same(self, earlier: Run) -> None:
-        if self.facts.split_hash != earlier.facts["split_hash"]:
+        if self.facts.split_hash != earlier.facts.split_hash:
             raise LemonadeError(
                 f"{earlier.folder}: the images of '{earlier.config.dataset}' are not those the run began with. "
                 "Put them back, or start a new run."

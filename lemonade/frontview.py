@@ -236,7 +236,7 @@ class FrontView(Sequence[Member]):
         names = self._shown()
         rows = [["", "id", *names, "from", "how"]]
         for one in self:
-            images = one.facts["validation"]
+            images = one.facts.validation
             values = [measured(name, one.values[name], images) for name in names]
             rows.append(["●" if one is self.knee else "", one.id, *values, one.parent or "start", one.summary])
         return rows
@@ -246,7 +246,7 @@ class FrontView(Sequence[Member]):
         from lemonade.numbers import wilson
 
         assert self.knee is not None
-        images = self.knee.facts["validation"]
+        images = self.knee.facts.validation
         low, high = wilson(self.knee.values[self.objectives[0].name], images)
         note = (
             f"● knee, error between {low:.3f} and {high:.3f} (95 %, {images:,} validation images) · "

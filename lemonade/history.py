@@ -71,8 +71,7 @@ class Run:
         folder: The run folder.
         config: All settings; the budget is that of the last resume.
         environment: What the run began on.
-        facts: Of the data set: name, classes, train, validation and test (numbers of images), input_shape, mean, std,
-            split_hash, notes, decoded.
+        facts: Of the data set.
         plugins: SHA-256 of plug-in files by path.
         objectives: Those in play, with the boxes of the run.
         candidates: By id, in order of id. A generation is here as a whole or not at all.
@@ -139,7 +138,7 @@ class Run:
     @property
     def data_name(self) -> str:
         """The data set's name; of a path the last part, since the rest is the searcher's affair."""
-        return re.split(r"[\\/]", str(self.facts["name"]).rstrip("\\/"))[-1]
+        return re.split(r"[\\/]", str(self.facts.name).rstrip("\\/"))[-1]
 
     @property
     def budget(self) -> BudgetSettings:
@@ -154,7 +153,7 @@ class Run:
     @property
     def smoothed(self) -> bool:
         """Whether the smoothed error decides what is better."""
-        return self.config.selection.is_smoothed(self.facts["validation"])
+        return self.config.selection.is_smoothed(self.facts.validation)
 
     @property
     def under_way(self) -> set[str]:

@@ -14,6 +14,7 @@ import pydantic
 
 from lemonade.config import BudgetSettings, Config
 from lemonade.errors import LemonadeError
+from lemonade.facts import DataFacts
 from lemonade.journal import Line
 from lemonade.objectives import Objective
 from lemonade.types import Candidate, Evaluation, Spent, Status
@@ -86,7 +87,7 @@ class Ledger:
     """
 
     config: Config
-    facts: Mapping[str, Any]
+    facts: DataFacts
     objectives: tuple[Objective, ...]
 
     def __init__(self, path: Path) -> None:
@@ -158,10 +159,10 @@ class Ledger:
     def _begin(self, line: Line) -> None:
         self.environment, self.plugins = line.get("environment", {}), line.get("plugins", {})
         self.config = Config.model_validate(line["config"])
-        self.facts = line["facts"]
+        self.facts = DataFacts.from_json(line["facts"])
         self.objectives = tuple(Objective.from_json(one) for one in line["objectives"])
-        if not self.objectives or not {"validation", "classes", "input_shape", "split_hash"} <= self.facts.keys():
-            raise KeyError("objectives or facts of the data set")
+        if not self.objectives:
+            raise KeyError("objectives")
 
     def _generation(self, line: Line) -> Generation:
         return Generation(

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError
+from lemonade.facts import DataFacts
 from lemonade.types import LATENCY, Candidate, Evaluation
 from morphisms import GraphError, NetworkGraph, flops, load_weights, params
 
@@ -32,13 +33,13 @@ class Member:
         candidate: What was to be trained.
         evaluation: What came back.
         folder: The run folder.
-        facts: Of the data set; see `lemonade.history.Run.facts`.
+        facts: Of the data set.
     """
 
     candidate: Candidate
     evaluation: Evaluation
     folder: Path
-    facts: Mapping[str, Any]
+    facts: DataFacts
 
     def __repr__(self) -> str:
         from lemonade.numbers import named
@@ -113,8 +114,8 @@ class Member:
     @property
     def input(self) -> str:
         """What `module` takes and returns, in words."""
-        channels, height, width = self.facts["input_shape"]
-        classes = self.facts["classes"]
+        channels, height, width = self.facts.input_shape
+        classes = self.facts.classes
         named = ", ".join(classes) if len(classes) <= 20 else f"{', '.join(classes[:3])}, ..., {classes[-1]}"
         return (
             f"float32 images (N, {channels}, {height}, {width}) in [0, 1]; returns logits (N, {len(classes)}) of the "
@@ -158,7 +159,7 @@ class Member:
             network = build_module(self.graph, self.weights() if weights is None else weights)
         except ValueError as error:
             raise LemonadeError(f"{self.folder / str(self.evaluation.weights)}: {error}.") from None
-        return Normalised(network, self.facts["mean"], self.facts["std"]).eval()
+        return Normalised(network, self.facts.mean, self.facts.std).eval()
 
 
 def _ended(evaluation: Evaluation) -> str:

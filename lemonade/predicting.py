@@ -90,7 +90,7 @@ def predictions(subject: Subject, images: Sequence[Path], top: int = 3, device: 
     run, files = subject.run, [one.file for one in listed if not one.problem]
     pixels, failures = read_files(files, run.facts, run.config.data.fit)
     shares = iter(probabilities(subject, pixels, device) if len(pixels) else ())
-    names = run.facts["classes"]
+    names = run.facts.classes
     done, position = [], 0
     for one in listed:
         if not one.problem:

@@ -52,7 +52,7 @@ def run_search(
     ):
         _check_examples(config.budget, assembly)
         assembly.search().ask()  # a limit that nothing meets is found out before there is a folder
-        with RunStore.create(folder, config, assembly.facts.to_json()) as store:
+        with RunStore.create(folder, config, assembly.facts) as store:
             Loop(store, assembly, config.budget, listener, stop or Stop()).go(None)
     return Run.load(folder)
 

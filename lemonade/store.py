@@ -22,6 +22,7 @@ from typing import Any, Self
 from lemonade.config import BudgetSettings, Config
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
+from lemonade.facts import DataFacts
 from lemonade.files import lock_folder, make_folder, write_whole, writing
 from lemonade.frontview import FrontView
 from lemonade.history import Run
@@ -73,24 +74,23 @@ class RunStore:
             raise LemonadeError(f"{folder} exists and holds other files ({other[0]}). Choose another --out.")
 
     @classmethod
-    def create(cls, folder: Path, config: Config, facts: Mapping[str, Any]) -> RunStore:
+    def create(cls, folder: Path, config: Config, facts: DataFacts) -> RunStore:
         """Make a run folder and write its first line.
 
         Args:
             folder: See `check_free`.
             config: All settings, the budget in force included; its plug-ins are loaded if they are not yet.
-            facts: Of the data set: name, classes, train, validation and test (numbers of images), input_shape, mean,
-                std, split_hash, notes.
+            facts: Of the data set.
 
         Raises:
             LemonadeError: if the folder is not free, cannot be written, or another process has it.
         """
         cls.check_free(folder)
         plugins = load_plugins(config.plugins)
-        objectives = resolve(config.objectives, len(facts["classes"]), config.boxes)
+        objectives = resolve(config.objectives, len(facts.classes), config.boxes)
         first = {
             "config": config.model_dump(mode="json"),
-            "facts": dict(facts),
+            "facts": facts.to_json(),
             "objectives": [one.to_json() for one in objectives],
             "environment": environment(),
             "plugins": plugins,

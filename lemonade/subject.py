@@ -119,7 +119,7 @@ class Subject:
     @property
     def images(self) -> Mapping[str, int]:
         """Number of images that each part holds."""
-        return {"validation": self.run.facts["validation"], "test": self.run.facts["test"]}
+        return {"validation": self.run.facts.validation, "test": self.run.facts.test}
 
     @property
     def words(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lemonade.config import BudgetSettings, Config
+from lemonade.facts import DataFacts
 from lemonade.history import Run
 from lemonade.objectives import costs, resolve
 from lemonade.settings import make_config
@@ -24,18 +25,20 @@ from morphisms import (
     save_weights,
 )
 
-FACTS: dict[str, Any] = {
-    "name": "toy",
-    "classes": ["a", "b", "c", "d"],
-    "train": 400,
-    "validation": 100,
-    "test": 50,
-    "input_shape": [1, 8, 8],
-    "mean": [0.3],
-    "std": [0.2],
-    "split_hash": "5eed",
-    "notes": [],
-}
+FACTS = DataFacts(
+    name="toy",
+    classes=("a", "b", "c", "d"),
+    train=400,
+    validation=100,
+    test=50,
+    input_shape=(1, 8, 8),
+    mean=(0.3,),
+    std=(0.2,),
+    flip=False,
+    split_hash="5eed",
+    notes=(),
+    decoded=False,
+)
 CONFIG = Config(dataset="toy", budget=BudgetSettings(evaluations=100))
 
 
@@ -131,7 +134,7 @@ def run_of_errors(
     seed: int = 1,
     errors: Sequence[float | None] = (0.5, 0.4, 0.3),
     finished: bool = True,
-    facts: dict[str, Any] = FACTS,
+    facts: DataFacts = FACTS,
     **settings: Any,
 ) -> Run:
     """A run whose networks of growing size have these errors, 100 images each; one without an error failed."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lemonade.config import Config
+from lemonade.facts import DataFacts
 from lemonade.front import Front, hypervolume
 from lemonade.objectives import resolve, vector
 from lemonade.settings import make_config
@@ -17,19 +18,20 @@ from lemonade.store import RunStore
 from lemonade.types import Candidate, Evaluation, Spent, Stage, Status
 from morphisms import Exactness, activation_bytes, flops, params
 
-FACTS = {
-    "name": "digits",
-    "classes": [str(digit) for digit in range(10)],
-    "train": 1_150,
-    "validation": 287,
-    "test": 360,
-    "input_shape": [1, 8, 8],
-    "mean": [0.3],
-    "std": [0.37],
-    "flip": False,
-    "split_hash": "0" * 16,
-    "notes": [],
-}
+FACTS = DataFacts(
+    name="digits",
+    classes=tuple(str(digit) for digit in range(10)),
+    train=1_150,
+    validation=287,
+    test=360,
+    input_shape=(1, 8, 8),
+    mean=(0.3,),
+    std=(0.37,),
+    flip=False,
+    split_hash="0" * 16,
+    notes=(),
+    decoded=False,
+)
 IMAGES = 287
 COSTS = {"params": params, "flops": flops, "activation_bytes": activation_bytes}
 

@@ -1,6 +1,7 @@
 """`lemonade compare` as a person sees it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from run_folders import FACTS, run_of_errors
@@ -109,7 +110,7 @@ def test_bad_input_is_one_line(case, tmp_path, monkeypatch, capsys):
     arguments, message = BAD[case]
     monkeypatch.chdir(tmp_path)
     run_of_errors(tmp_path / "a")
-    run_of_errors(tmp_path / "c", "random", facts={**FACTS, "split_hash": "other"})
+    run_of_errors(tmp_path / "c", "random", facts=replace(FACTS, split_hash="other"))
     with pytest.raises(SystemExit) as left:
         main(["compare", *arguments])
     assert left.value.code == 1

@@ -116,8 +116,8 @@ def test_runs_are_grouped_by_method_and_settings(tmp_path):
 
 
 OTHERS = {
-    "split": ({"facts": {**FACTS, "split_hash": "other"}}, "split (5eed against other)"),
-    "data": ({"facts": {**FACTS, "train": 300}}, "400 training and 100 validation images of 1x8x8 against toy, 300"),
+    "split": ({"facts": replace(FACTS, split_hash="other")}, "split (5eed against other)"),
+    "data": ({"facts": replace(FACTS, train=300)}, "400 training and 100 validation images of 1x8x8 against toy, 300"),
     "objectives": ({"objectives": ("error", "params")}, "objectives (error, params, flops against error, params)"),
     "boxes": ({"boxes": {"params": [10, 1e6]}}, "params 10 to 1e+06"),
     "limits": ({"limits": {"params": 5000}}, "limits (none against params <= 5000)"),

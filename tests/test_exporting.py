@@ -26,13 +26,14 @@ from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
 from lemonade.exporting import FORMATS, Model, load
 from lemonade.exporting.formats import Onnx, PythonFile, Safetensors
+from lemonade.exporting.source import _commented
 from lemonade.retraining import Training
 from lemonade.retraining.records import retrained_folder
 from lemonade.store import RunStore
 from morphisms import build_module, initial_weights, save_weights
 from morphisms.naming import names_by_role, renamed
 
-FACTS = {"classes": ["a cat", 'a "dog"', "it's"], "mean": [0.25] * 3, "std": [0.5] * 3}
+FACTS = replace(run_folders.FACTS, classes=("a cat", 'a "dog"', "it's"), mean=(0.25,) * 3, std=(0.5,) * 3)
 
 
 def ruff(*arguments):
@@ -52,7 +53,7 @@ class TestNames:
         assert len(set(names.values())) == len(graph)
         again = renamed(graph, names)
         weights = initial_weights(graph, 3)
-        moved = Model.of(graph, weights, {}, "").weights
+        moved = Model.of(graph, weights, FACTS, "").weights
         images = torch.rand(2, *graph.input_shape)
         assert torch.equal(build_module(again, moved).eval()(images), build_module(graph, weights).eval()(images))
 
@@ -62,7 +63,8 @@ class TestPythonFile:
     @given(graphs())
     def test_computes_what_the_network_computes(self, tmp_path_factory, graph):
         folder = tmp_path_factory.mktemp("python")
-        facts = {**FACTS, "mean": [0.25] * graph.input_shape[0], "std": [0.5] * graph.input_shape[0]}
+        channels = graph.input_shape[0]
+        facts = replace(FACTS, mean=(0.25,) * channels, std=(0.5,) * channels)
         model = Model.of(graph, random_weights(graph, 5), facts, "About it.")
         Safetensors().write(model, folder / "model.safetensors")
         PythonFile().write(model, folder / "model.py")
@@ -72,10 +74,21 @@ class TestPythonFile:
         assert ruff("format", "--isolated", "--check", str(folder)).returncode == 0, (folder / "model.py").read_text()
         assert ruff("check", "--isolated", "--select", "E,F,I,W", str(folder)).returncode == 0
 
+    def test_a_statement_too_long_for_a_line_is_laid_out_as_ruff_does(self):
+        inner = "torch.flatten(F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False), 1)"
+        assert _commented("return", f"self.head({inner})", (4,)).splitlines() == [
+            "        # 4",
+            "        return self.head(",
+            "            torch.flatten(",
+            "                F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False), 1",
+            "            )",
+            "        )",
+        ]
+
     def test_strange_class_names_and_many_of_them(self, tmp_path, run):
         member = lemonade.Run.load(run).front[0]
         names = ['a "dog"', "it's", "both \"of' them", "new\nline", "back\\slash", *(f"class {k}" for k in range(30))]
-        facts = {**lemonade.Run.load(run).facts, "classes": names}
+        facts = replace(lemonade.Run.load(run).facts, classes=tuple(names))
         model = Model.of(member.graph, member.weights(), facts, 'Says """this""" and \\that"')
         PythonFile().write(model, tmp_path / "model.py")
         code = {"__file__": str(tmp_path / "model.py"), "__name__": "m"}
@@ -360,7 +373,7 @@ class TestExport:
     @pytest.mark.parametrize("decoded", [True, False])
     @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
     def test_the_cards_lines_prepare_an_image_file_as_the_runs_were(self, tmp_path, monkeypatch, fit, decoded):
-        monkeypatch.setitem(run_folders.FACTS, "decoded", decoded)
+        monkeypatch.setattr(run_folders, "FACTS", replace(run_folders.FACTS, decoded=decoded))
         run = tmp_path / "run"
         small_run(run, run_folders.CONFIG.model_copy(update={"data": DataSettings(fit=fit)}))
         folder = lemonade.export(run, models="c0003", to=["onnx"])[0].folder
@@ -384,7 +397,7 @@ class TestExport:
         assert (session.get_inputs()[0].name, session.get_inputs()[0].shape) == ("images", ["batch", 1, 8, 8])
         assert session.get_outputs()[0].shape == ["batch", 4]
         assert "the input is called `images`" in text
-        assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list(loaded.facts["classes"])
+        assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list(loaded.facts.classes)
 
     def test_the_cards_head_is_what_hubs_read(self, run):
         folder = lemonade.export(run, models="c0003", to=["safetensors"], licence="apache-2.0")[0].folder

@@ -20,6 +20,7 @@ GROUND: dict[str, set[str]] = {
     "config": {"numbers"},
     "settings": {"config", "errors", "numbers", "settings_text"},
     "types": {"config"},
+    "facts": set(),
     "plugins": {"errors"},
     "environment": set(),
     "numbers": set(),

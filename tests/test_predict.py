@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from run_folders import generation
+from run_folders import FACTS, generation
 
 from lemonade import predict
-from lemonade.assembly import DataFacts
+from lemonade.assembly import data_facts
 from lemonade.cli import main
 from lemonade.config import Config
 from lemonade.data import Split, load_dataset
@@ -55,7 +55,7 @@ def run_on(folder, name, settings):
     dataset = load_dataset(name, config.data)
     graph = chain(dataset.input_shape, len(dataset.classes), 4, 2)
     start = Candidate("c0000", graph, "a", None, (), 0, {"params": 1, "flops": 1}, 100, 1)
-    with RunStore.create(folder, config, DataFacts.of(dataset).to_json()) as store:
+    with RunStore.create(folder, config, data_facts(dataset)) as store:
         generation(store, [start], ["c0000"], lambda one: 0.25)
         store.end("done")
     return Run.load(folder), dataset
@@ -84,13 +84,13 @@ def test_images_saved_as_files_are_predicted_as_the_data_sets_own(tmp_path, kind
 
 def test_few_validation_images_are_warned_of_and_the_run_goes_on(tmp_path):
     run, dataset = run_on(tmp_path / "run", *made(tmp_path, "grey"))
-    assert run.facts["notes"][-1] == (
+    assert run.facts.notes[-1] == (
         "warning: errors are coarse on 4 validation images: one of 0.1 lies between 0.01 and 0.58 (95 %)"
     )
     assert run.front.members
     few = dataset.validation
     many = replace(dataset, validation=Split(few.images.repeat(13, 1, 1, 1), few.labels.repeat(13)))
-    assert not any("coarse" in note for note in DataFacts.of(many).notes)
+    assert not any("coarse" in note for note in data_facts(many).notes)
 
 
 def test_from_python_nothing_is_printed(tmp_path, capfd):
@@ -145,7 +145,7 @@ def test_files_of_arrays_are_brought_to_size_as_arrays_are(tmp_path, fit):
 @pytest.mark.parametrize("decoded", [True, False])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_colours_become_what_the_network_knows(tmp_path, decoded, channels):
-    facts = {"name": "x", "decoded": decoded, "input_shape": [channels, 8, 8]}
+    facts = replace(FACTS, decoded=decoded, input_shape=(channels, 8, 8))
     Image.fromarray(np.full((9, 13), 77, dtype=np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 9, 4), (255, 0, 0, 255), dtype=np.uint8)).save(tmp_path / "red.png")
     (grey, red), _ = read_files([tmp_path / "grey.png", tmp_path / "red.png"], facts, "crop")

@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import run_folders
+import synthetic
 from synthetic import FACTS, config_of, write_run
 
 import lemonade
@@ -156,8 +158,8 @@ class TestPage:
 
 class TestEscaping:
     def test_names_cannot_break_out(self, tmp_path, monkeypatch):
-        monkeypatch.setitem(FACTS, "name", f"data/{HOSTILE}")
-        monkeypatch.setitem(FACTS, "classes", [HOSTILE, *map(str, range(9))])
+        hostile = replace(FACTS, name=f"data/{HOSTILE}", classes=(HOSTILE, *map(str, range(9))))
+        monkeypatch.setattr(synthetic, "FACTS", hostile)
         text = page(Run.load(write_run(tmp_path / "a'b<i>", count=1)))
         assert len(Reader(text).scripts) == 3
         assert HOSTILE not in text

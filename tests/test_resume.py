@@ -130,7 +130,7 @@ class TestResume:
     def test_other_images_are_refused(self, tmp_path):
         start(tmp_path / "r")
         lines = (tmp_path / "r" / "journal.jsonl").read_text()
-        split = Run.load(tmp_path / "r").facts["split_hash"]
+        split = Run.load(tmp_path / "r").facts.split_hash
         (tmp_path / "r" / "journal.jsonl").write_text(lines.replace(split, "0" * len(split)))
         with pytest.raises(LemonadeError, match="the images of 'digits' are not those the run began with"):
             resume(tmp_path / "r", BudgetSettings(evaluations=40))

@@ -32,7 +32,7 @@ def lineage(run: options.RunFolder, model: options.ModelId, as_json: options.AsJ
     console.print(Text(tables.best_sentence(loaded, member)))
     resource = next(iter(reading.resource_names(loaded)), None)
     console.print(network.lineage_table(chain, resource, console.width))
-    chance = 1 - 1 / len(loaded.facts["classes"])
+    chance = 1 - 1 / len(loaded.facts.classes)
     console.print(tables.paragraph(network.inheritance_sentences(chain, chance)))
     common.print_next(
         console, [(("show", shown, member.id), "what this network looks like"), (("front", shown), "all members")]

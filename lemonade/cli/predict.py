@@ -110,8 +110,8 @@ def _several(predictions: Sequence[Prediction], width: int) -> Table:
 
 
 def _preparation(subject: Subject) -> str:
-    channels, height, width = subject.run.facts["input_shape"]
-    classes = len(subject.run.facts["classes"])
+    channels, height, width = subject.run.facts.input_shape
+    classes = len(subject.run.facts.classes)
     fitted_how = FIT_WORDS[subject.run.config.data.fit]
     return (
         f"Prepared as the run's images were: {'grey' if channels == 1 else 'RGB'}, brought to {height}x{width}, "

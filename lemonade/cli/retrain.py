@@ -77,7 +77,7 @@ def retrain(
         return
     console.print(_table(loaded, found))
     spread = "Mean ± standard deviation over seeds alone; " if any(one.has_spread for one in found.values()) else ""
-    console.print(Text(f"{spread}{numbers.count(loaded.facts['test'])} test images.", style="quiet"))
+    console.print(Text(f"{spread}{numbers.count(loaded.facts.test)} test images.", style="quiet"))
     for sentence in _certainty(loaded, found):
         console.print(Text(sentence, style="quiet"))
     common.print_next(
@@ -95,7 +95,7 @@ def _certainty(run: Run, found: dict[str, Retrained]) -> list[str]:
     if group.chosen is None or group.chosen.test is None:
         return []
     reading = f"{'smoothed ' * group.smoothed}validation error"
-    low, high = numbers.wilson(group.chosen.test, run.facts["test"])
+    low, high = numbers.wilson(group.chosen.test, run.facts.test)
     told = f"{group.chosen.test:.4f} on so many images lies between {low:.4f} and {high:.4f} (95 %)"
     return [f"{name}, best by {reading} {group.chosen.origin}: test error {told}."]
 

@@ -139,14 +139,14 @@ def terminated_as_interrupted() -> Iterator[None]:
 def data_sentences(run: Run) -> list[str]:
     """What the images are and how they are split; then whatever reading them brought up."""
     facts = run.facts
-    channels, height, width = facts["input_shape"]
-    total = numbers.count(facts["train"] + facts["validation"] + facts["test"])
+    channels, height, width = facts.input_shape
+    total = numbers.count(facts.train + facts.validation + facts.test)
     sentence = (
-        f"{facts['name']}: {total} images {height}x{width}x{channels}, {len(facts['classes'])} classes"
-        f" · {numbers.count(facts['train'])} train, {numbers.count(facts['validation'])} validation,"
-        f" {numbers.count(facts['test'])} test (kept shut)"
+        f"{facts.name}: {total} images {height}x{width}x{channels}, {len(facts.classes)} classes"
+        f" · {numbers.count(facts.train)} train, {numbers.count(facts.validation)} validation,"
+        f" {numbers.count(facts.test)} test (kept shut)"
     )
-    return [sentence, *facts.get("notes", ())]
+    return [sentence, *facts.notes]
 
 
 def _conclude(console: Console, run: Run, shown: Path) -> None:

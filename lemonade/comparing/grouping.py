@@ -137,10 +137,10 @@ MACHINE: dict[str, Callable[[Run], object]] = {
 
 def _meaning(run: Run) -> dict[str, str]:
     facts = run.facts
-    shape = "x".join(map(str, facts["input_shape"]))
+    shape = "x".join(map(str, facts.input_shape))
     return {
-        "data": f"{facts['name']}, {facts['train']} training and {facts['validation']} validation images of {shape}",
-        "split": str(facts["split_hash"])[:12],
+        "data": f"{facts.name}, {facts.train} training and {facts.validation} validation images of {shape}",
+        "split": str(facts.split_hash)[:12],
         "objectives": ", ".join(run.objective_names),
         "boxes of the hypervolume": ", ".join(
             [f"{one.name} {one.box[0]:g} to {one.box[1]:g}" for one in run.objectives]

@@ -60,7 +60,7 @@ def _volumes(comparison: Comparison, by: By) -> Figure:
 
 def _surfaces(comparison: Comparison, resource: str) -> Figure:
     figure, axes = _figure()
-    floor = 0.5 / max(1, comparison.runs[0].facts["validation"])  # a logarithmic axis has no 0: half an image
+    floor = 0.5 / max(1, comparison.runs[0].facts.validation)  # a logarithmic axis has no 0: half an image
     for position, group in enumerate(comparison.groups):
         sizes, levels = comparison.surfaces(group, resource)
         shown = np.where(np.isfinite(levels), np.maximum(levels, floor), np.nan)

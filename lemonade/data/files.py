@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from lemonade.config import Fit
-from lemonade.data import SOURCES
 from lemonade.data.cache import Array
 from lemonade.data.decode import channels_first, decode_with, file_opener, to_array, upright
 from lemonade.data.fitting import fit_tensors
 from lemonade.data.listing import EXTENSIONS
+from lemonade.facts import DataFacts
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -39,23 +38,23 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def read_files(files: Sequence[Path], facts: Mapping[str, Any], fit: Fit) -> tuple[Tensor, dict[int, str]]:
+def read_files(files: Sequence[Path], facts: DataFacts, fit: Fit) -> tuple[Tensor, dict[int, str]]:
     """Read image files and prepare them as the images of a run were: grey or RGB, and brought to size.
 
     Args:
         files: Of any size and format that Pillow reads.
-        facts: Of the run's data set; see `lemonade.history.Run.facts`.
+        facts: Of the run's data set.
         fit: The run's `data.fit`.
 
     Returns:
         uint8 (M, C, H, W) of those that could be read, in order; and why the others could not, by position.
     """
-    channels, height, width = facts["input_shape"]
+    channels, height, width = facts.input_shape
     grey = channels == 1
     prepare = (
         partial(to_array, side=height, fit=fit, grey=grey)
-        if were_files(facts)
-        else partial(_fitted, shape=facts["input_shape"], fit=fit)
+        if facts.decoded
+        else partial(_fitted, shape=facts.input_shape, fit=fit)
     )
     pixels, _, failures = decode_with(
         prepare, file_opener([os.fspath(path) for path in files]), len(files), (channels, height, width)
@@ -68,9 +67,3 @@ def _fitted(image: Image.Image, shape: Sequence[int], fit: Fit) -> Array:
     channels, height, width = shape
     pixels = torch.from_numpy(channels_first(upright(image, grey=channels == 1)).copy())
     return fit_tensors(pixels[None], height, width, fit)[0].numpy()
-
-
-def were_files(facts: Mapping[str, Any]) -> bool:
-    """Whether a run's images were files; runs of earlier versions do not say so of themselves."""
-    name = str(facts["name"])
-    return bool(facts.get("decoded", name not in SOURCES and Path(name).suffix.lower() != ".npz"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from lemonade.contract import Normalised
+from lemonade.facts import DataFacts
 from morphisms import NetworkGraph, Weights, build_module
 from morphisms.naming import names_by_role, renamed
 
@@ -25,17 +26,17 @@ class Model:
     Attributes:
         graph: The network.
         weights: Its float32 tensors, named after the graph's nodes.
-        facts: Of the data set; see `lemonade.history.Run.facts`.
+        facts: Of the data set.
         about: One paragraph for a person: what it does, how large it is, how well it does it.
     """
 
     graph: NetworkGraph
     weights: Weights
-    facts: Mapping[str, Any]
+    facts: DataFacts
     about: str
 
     @classmethod
-    def of(cls, graph: NetworkGraph, weights: Weights, facts: Mapping[str, Any], about: str) -> Model:
+    def of(cls, graph: NetworkGraph, weights: Weights, facts: DataFacts, about: str) -> Model:
         """A model from a network as the search names it."""
         names = names_by_role(graph)
         parts = {name: name.partition(".") for name in weights}
@@ -45,7 +46,7 @@ class Model:
     @cached_property
     def module(self) -> Normalised:
         """In eval mode; takes float32 images in [0, 1]."""
-        return Normalised(build_module(self.graph, self.weights), self.facts["mean"], self.facts["std"]).eval()
+        return Normalised(build_module(self.graph, self.weights), self.facts.mean, self.facts.std).eval()
 
     @cached_property
     def program(self) -> ExportedProgram:

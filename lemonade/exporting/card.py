@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import yaml
 
 from lemonade.config import FIT_WORDS, Fit
-from lemonade.data.files import were_files
 from lemonade.exporting import FORMATS, Written
 from lemonade.history import Run
 from lemonade.members import Member
@@ -24,8 +23,8 @@ FIT_CODE: dict[Fit, str] = {"crop": "ImageOps.fit(image, ", "pad": "ImageOps.pad
 def about(subject: Subject) -> str:
     """What a network is, in two sentences, no line longer than 80 characters."""
     run, member = subject.run, subject.member
-    channels, height, width = run.facts["input_shape"]
-    classes = run.facts["classes"]
+    channels, height, width = run.facts.input_shape
+    classes = run.facts.classes
     part, error = list(subject.errors.items())[-1]
     images = subject.images[part]
     return (
@@ -91,7 +90,7 @@ def _title(run: Run, member: Member) -> str:
 
 def _loading(run: Run, files: Sequence[Written]) -> str:
     """Lines for each file, run in its folder."""
-    shape = ", ".join(map(str, run.facts["input_shape"]))
+    shape = ", ".join(map(str, run.facts.input_shape))
     parts = []
     for one in files:
         kind = FORMATS[one.format]
@@ -103,10 +102,10 @@ def _loading(run: Run, files: Sequence[Written]) -> str:
 
 def _preparing(run: Run) -> str:
     """Lines from a file to `images`, as the run's own images were prepared, and from `logits` to a name."""
-    channels, height, width = run.facts["input_shape"]
+    channels, height, width = run.facts.input_shape
     fit = run.config.data.fit
     mode, values = ("L", "image") if channels == 1 else ("RGB", "image.transpose(2, 0, 1)")
-    filter_name = "BICUBIC" if were_files(run.facts) else "BILINEAR"
+    filter_name = "BICUBIC" if run.facts.decoded else "BILINEAR"
     lines = [
         "import numpy, torch",
         "from PIL import Image, ImageOps",
@@ -124,7 +123,7 @@ def _preparing(run: Run) -> str:
             "```",
             "",
             "These `images` go into the lines above; `logits[0].argmax()` is the position of the class in this list: "
-            f"`{json.dumps(list(run.facts['classes']), ensure_ascii=False)}`. For probabilities take the softmax.",
+            f"`{json.dumps(list(run.facts.classes), ensure_ascii=False)}`. For probabilities take the softmax.",
         ]
     )
 
@@ -195,7 +194,7 @@ def _files(files: Sequence[Written]) -> str:
 def _lineage(run: Run, member: Member) -> str:
     rows = ["| network | what was done | error after | examples |", "|---|---|---|---|"]
     for ancestor in run.lineage(member.id):
-        error = measured("error", ancestor.values["error"], run.facts["validation"])
+        error = measured("error", ancestor.values["error"], run.facts.validation)
         rows.append(f"| {ancestor.id} | {ancestor.summary} | {error} | {count(ancestor.evaluation.examples)} |")
     return "\n".join(["Newest first; each started with the weights of the one below it.", "", *rows])
 
@@ -211,10 +210,10 @@ def _cost(run: Run) -> str:
 
 
 def _limits(run: Run) -> str:
-    channels, height, width = run.facts["input_shape"]
+    channels, height, width = run.facts.input_shape
     return (
         f"- Knows these classes and no other; it has no answer for an image that shows none of them.\n"
         f"- Made for images of {height}x{width} pixels{', grey' if channels == 1 else ''}, prepared as the training "
-        f"images were; trained on {run.facts['train']:,} of them.\n"
+        f"images were; trained on {run.facts.train:,} of them.\n"
         f"- Neither fairness nor robustness to shifted images was examined."
     )

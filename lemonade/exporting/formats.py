@@ -31,7 +31,7 @@ class Safetensors(Format):
 
     def write(self, model: Model, path: Path) -> None:
         """One file; its metadata hold the graph, the classes and what images are standardised by."""
-        facts = {name: list(model.facts[name]) for name in ("classes", "mean", "std")}
+        facts = {name: list(getattr(model.facts, name)) for name in ("classes", "mean", "std")}
         metadata = {"format": "pt", "graph": json.dumps(graph_to_json(model.graph)), "facts": json.dumps(facts)}
         save_weights(model.weights, path, metadata)
 
@@ -105,7 +105,7 @@ class Onnx(Format):
         """One file, in the opset that torch recommends."""
         with silence():
             program = onnx_program(model.program)
-            program.model.metadata_props["classes"] = json.dumps(list(model.facts["classes"]))
+            program.model.metadata_props["classes"] = json.dumps(list(model.facts.classes))
             program.model.metadata_props["about"] = model.about
             program.save(path, external_data=False)
 
@@ -133,7 +133,7 @@ class PythonFile(Format):
     def write(self, model: Model, path: Path) -> None:
         """One file; see `lemonade.exporting.source`."""
         facts = model.facts
-        text = python_source(model.graph, facts["classes"], facts["mean"], facts["std"], model.about)
+        text = python_source(model.graph, facts.classes, facts.mean, facts.std, model.about)
         path.write_text(text, encoding="utf-8")
 
     def logits(self, path: Path, images: Tensor) -> Tensor:

@@ -179,34 +179,57 @@ def _commented(head: str, expression: str, shape: Sequence[int]) -> str:
     above = f"{indent}# {comment}\n"
     if len(line) <= WIDTH:
         return above + line
-    inner = f"{indent}    "
-    opening = expression.find("(")
-    is_call = expression.endswith(")") and _closes_last(expression, opening)
-    start, inside = (expression[: opening + 1], expression[opening + 1 : -1]) if is_call else ("(", expression)
+    if _opening(expression) is None:  # a sum, or a value by itself
+        inner = f"{indent}    "
+        is_short = len(inner + expression) <= WIDTH
+        lines = [inner + expression] if is_short else _summands(inner, expression)
+        return above + "\n".join([f"{indent}{head} (", *lines, f"{indent})"])
+    return above + "\n".join(_wrapped(indent, f"{head} {expression}"))
+
+
+def _wrapped(indent: str, text: str, end: str = "") -> list[str]:
+    """A call or list in as many lines as it needs: all that is inside on the next one, or each value on its own."""
+    line = f"{indent}{text}{end}"
+    opening = _opening(text)
+    if len(line) <= WIDTH or opening is None:
+        return [line]
+    inner, inside = f"{indent}    ", text[opening + 1 : -1]
+    parts = _split(inside, ", ")
     if len(inner + inside) <= WIDTH:
-        return f"{above}{indent}{head} {start}\n{inner}{inside}\n{indent})"
-    if is_call:
-        return above + _nested(indent, f"{head} {start}", inside)
-    return f"{above}{indent}{head} {start}\n{inner}" + inside.replace(" + ", f"\n{inner}+ ") + f"\n{indent})"
+        body = [inner + inside]
+    elif len(parts) > 1:
+        body = [line for part in parts for line in _wrapped(inner, part, ",")]
+    else:
+        body = _summands(inner, inside) if len(_split(inside, " + ")) > 1 else _wrapped(inner, inside)
+    return [indent + text[: opening + 1], *body, indent + text[-1] + end]
 
 
-def _nested(indent: str, head: str, inside: str) -> str:
-    """``torch.cat([a, b, ...], dim=1)`` with each value on a line of its own."""
-    listed, _, rest = inside.removeprefix("[").partition("], ")
-    items = "".join(f"{indent}        {item},\n" for item in listed.split(", "))
-    return f"{indent}{head}\n{indent}    [\n{items}{indent}    ],\n{indent}    {rest},\n{indent})"
+def _summands(indent: str, text: str) -> list[str]:
+    first, *others = _split(text, " + ")
+    return [indent + first, *[f"{indent}+ {other}" for other in others]]
 
 
-def _closes_last(text: str, opening: int) -> bool:
-    """Whether the bracket at `opening` is closed by the last character alone, and only a name stands before it."""
-    if opening < 1 or not re.fullmatch(r"[\w.]+", text[:opening]):
-        return False
+def _opening(text: str) -> int | None:
+    """Where the bracket opens that the last character closes; None if more than one name, call or list is added up."""
+    if text[-1] not in ")]" or len(_split(text, " + ")) > 1:
+        return None
     depth = 0
+    for position in range(len(text) - 1, -1, -1):
+        depth += (text[position] in ")]") - (text[position] in "([")
+        if depth == 0:
+            return position
+    return None
+
+
+def _split(text: str, by: str) -> list[str]:
+    """The parts between separators that stand outside all brackets."""
+    parts, depth, start = [], 0, 0
     for position, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0 and position > opening:
-            return position == len(text) - 1
-    return False
+        depth += (letter in "([") - (letter in ")]")
+        if depth == 0 and text.startswith(by, position):
+            parts.append(text[start:position])
+            start = position + len(by)
+    return [*parts, text[start:]]
 
 
 def _filled(expression: str, names: Mapping[str, str]) -> str:

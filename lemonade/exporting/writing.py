@@ -144,11 +144,11 @@ def _images(run: Run) -> tuple[Tensor, str]:
 
     try:
         images = load_dataset(run.config.dataset, run.config.data, cache_folder()).validation.images[:MOST_IMAGES]
-        if tuple(images.shape[1:]) == tuple(run.facts["input_shape"]):
+        if tuple(images.shape[1:]) == tuple(run.facts.input_shape):
             return images.float() / 255, f"{len(images)} validation images"
     except LemonadeError:
         pass
-    shape = (MOST_IMAGES, *run.facts["input_shape"])
+    shape = (MOST_IMAGES, *run.facts.input_shape)
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     return noise, f"{MOST_IMAGES} random images, since '{run.config.dataset}' is not there"
 

@@ -85,7 +85,7 @@ def _draw(axes: Axes, run: Run, error: str, resource: str) -> None:
     front, knee = list(run.front.members), run.front.knee
     others = dominated(run)
     # a log axis has no 0: a network without a single wrong image is drawn at half an image
-    least = 0.5 / max(1, run.facts["validation"])
+    least = 0.5 / max(1, run.facts.validation)
     axes.set_axisbelow(True)
     values = [values[resource] for values in [*others, *(member.values for member in front)]]
     if next(one.log for one in run.objectives if one.name == resource) and min(values) > 0:
@@ -156,7 +156,7 @@ def _legend(figure: Figure, axes: Axes, note: str) -> None:
 def _title(run: Run) -> str:
     spent = run.spent
     children = numbers.quantity(spent.evaluations, "child", "children")
-    return f"{run.facts['name']}: {children} in {numbers.duration(spent.seconds)}, seed {run.config.seed}"
+    return f"{run.facts.name}: {children} in {numbers.duration(spent.seconds)}, seed {run.config.seed}"
 
 
 def _note(run: Run) -> str:

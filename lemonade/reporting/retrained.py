@@ -21,7 +21,7 @@ def retrained_lines(run: Run, name: str) -> list[str]:
     found = retrained(run, name)
     if found is None:
         return []
-    told, test, lines = found.to_json(), numbers.count(run.facts["test"]), []
+    told, test, lines = found.to_json(), numbers.count(run.facts.test), []
     for start, words in START_KINDS.items():
         spread = told.get(start, {}).get("test")
         if spread and spread["seeds"]:
@@ -49,7 +49,7 @@ def tested_sentence(run: Run) -> str:
     found = tested(run)
     if not found:
         return ""
-    (name, best), images = next(iter(found.items())), run.facts["test"]
+    (name, best), images = next(iter(found.items())), run.facts.test
     among = f"; best on validation images of {len(found)} retrained" if len(found) > 1 else ""
     error = numbers.share(best.test or 0.0, images)
     return f"{name}: {error} on {numbers.count(images)} test images, retrained {best.origin}{among}"

@@ -122,8 +122,8 @@ def retrain(
     run = run if isinstance(run, Run) else Run.load(run)
     if not 1 <= seeds <= MOST or (epochs is not None and not 0 < epochs <= MOST):
         raise LemonadeError(f"retrain: expected 1 to {MOST:,} seeds and at most as many epochs, got {seeds}, {epochs}.")
-    if epochs is not None and round(epochs * run.facts["train"]) < 1:
-        raise LemonadeError(f"retrain: {epochs} epochs of {run.facts['train']} training images are no image at all.")
+    if epochs is not None and round(epochs * run.facts.train) < 1:
+        raise LemonadeError(f"retrain: {epochs} epochs of {run.facts.train} training images are no image at all.")
     if workers is not None and not 1 <= workers <= MOST:
         raise LemonadeError(f"retrain: expected 1 to {MOST:,} workers, got {workers}.")
     if start not in STARTS:

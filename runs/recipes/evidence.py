@@ -33,7 +33,7 @@ def summary(run: Run, workers: int) -> dict[str, object]:
             str(limit): round(min((one["error"] for one in values if one["params"] <= limit), default=1.0), 4)
             for limit in LIMITS
         },
-        "validation images": run.facts["validation"],
+        "validation images": run.facts.validation,
         "workers": workers,
         "busy": round(busy / (workers * run.spent.seconds), 3),
     }

@@ -39,7 +39,7 @@ def page_data(run: Run, shown: Path) -> dict[str, Any]:
         "columns": [_column(run, name) for name in names],
         "objectives": list(run.objective_names),
         "decides": names.index(_deciding(run, names)),
-        "images": run.facts["validation"],
+        "images": run.facts.validation,
         "children": {one.id: _child(one, names) for one in children},
         "front": on_front,
         "marks": _marks(run),

@@ -53,10 +53,10 @@ def _machine(run: Run) -> str:
 def standing(run: Run) -> Html:
     """What was searched, how it stands, and what has to be known to read the figures."""
     facts = run.facts
-    channels, height, width = facts["input_shape"]
+    channels, height, width = facts.input_shape
     data = (
-        f"{run.data_name}: images {height}x{width}x{channels} of {len(facts['classes'])} classes, "
-        f"{numbers.count(facts['train'])} to train on, {numbers.count(facts['validation'])} to validate"
+        f"{run.data_name}: images {height}x{width}x{channels} of {len(facts.classes)} classes, "
+        f"{numbers.count(facts.train)} to train on, {numbers.count(facts.validation)} to validate"
     )
     state = run.state.words
     under_way = [name for name in run.candidates if name not in run.evaluations]

@@ -34,7 +34,7 @@ def _environment(run: Run) -> dict[str, Any]:
 
 def _data(run: Run) -> dict[str, Any]:
     names = ("name", "classes", "train", "validation", "test", "input_shape", "split_hash", "notes")
-    return {name: run.facts[name] for name in names if name in run.facts}
+    return {name: getattr(run.facts, name) for name in names}
 
 
 def _told(values: Mapping[str, Any]) -> list[tuple[str, str]]:
