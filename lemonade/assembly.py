@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lemonade import numbers
-from lemonade.config import Config, LatencySettings
-from lemonade.errors import LemonadeError, unknown
+from lemonade.checks import check_names
+from lemonade.config import Config
+from lemonade.errors import LemonadeError
 from lemonade.facts import DataFacts
-from lemonade.methods import Search, Setting, check_method, make_search
-from lemonade.objectives import Kind, check_limits, costs, resolve, vector
+from lemonade.methods import Search, Setting, make_search
+from lemonade.objectives import Kind, Objective, costs, resolve, vector
 from lemonade.plugins import load_plugins
 from lemonade.spaces import SPACES
-from morphisms import OPERATORS
+from morphisms import NetworkGraph
 
 if TYPE_CHECKING:
     from lemonade.data import Dataset
     from lemonade.evaluate import Evaluator
+    from lemonade.evaluate.beforehand import Beforehand, Measured
     from lemonade.evaluate.workers import WorkerEvaluator
     from lemonade.history import Run
 
@@ -58,51 +60,6 @@ def _coarse(images: int) -> list[str]:
         f"warning: errors are coarse on {numbers.quantity(images, 'validation image')}: one of {COARSE_ERROR:g} lies "
         f"between {low:.2f} and {high:.2f} (95 %)"
     ]
-
-
-def check_names(config: Config) -> None:
-    """Refuse unknown names before anything slow begins.
-
-    Raises:
-        LemonadeError: naming the setting and the nearest known name.
-    """
-    if config.space.name not in SPACES:
-        raise unknown("space", config.space.name, SPACES)
-    check_method(config.method, config.space.name)
-    _check_space(config)
-    _check_latency(config.latency)
-    # the number of classes, not known yet, only decides where the error's box ends
-    check_limits(config.limits, resolve(config.objectives, 10, config.boxes))
-
-
-def _check_space(config: Config) -> None:
-    """Refuse operators and sizes that the space does not have."""
-    space = SPACES[config.space.name]
-    for name in config.search.operators or ():
-        if name not in OPERATORS:
-            raise unknown("operator", name, OPERATORS)
-        if name not in space.operators:
-            raise LemonadeError(
-                f"operator '{name}' does not exist on the space '{space.name}'. There: {', '.join(space.operators)}."
-            )
-    for name, value in config.space.model_dump(exclude={"name"}, exclude_none=True).items():
-        if name not in space.sizes:
-            sizes = ", ".join(f"space.{one}" for one in space.sizes) or "none"
-            raise LemonadeError(
-                f"space.{name}: the space '{space.name}' has no such size, got {value}. Its sizes: {sizes}."
-            )
-
-
-def _check_latency(latency: LatencySettings) -> None:
-    """Refuse what cannot be timed together."""
-    if latency.runtime == "torch":
-        return
-    for name, value, only in (("dtype", latency.dtype, "float32"), ("device", latency.device or "cpu", "cpu")):
-        if value != only:
-            raise LemonadeError(
-                f"latency.{name}: {latency.runtime} is timed with {only} alone, got '{value}'. "
-                "Leave it out, or set latency.runtime to torch."
-            )
 
 
 class Assembly:
@@ -268,6 +225,16 @@ class Assembly:
         )
         return make_search(config.method, setting)
 
+    def beforehand(self) -> Beforehand:
+        """What measures candidates before they are trained."""
+        from lemonade.evaluate import measured
+        from lemonade.evaluate.beforehand import Beforehand
+
+        def measure(graph: NetworkGraph, objectives: Sequence[Objective]) -> Measured:
+            return measured.measure(graph, objectives, self.dataset, self.device, self.config.latency)
+
+        return Beforehand(self.objectives, self.config.limits, measure)
+
     def _limits(self) -> dict[str, float]:
         """The user's limits, and where boxes end: beyond, a network gains nothing, and costs most to train."""
         tops = {one.name: one.box[1] for one in self.objectives if one.kind is Kind.CHEAP}
@@ -297,25 +264,6 @@ class Assembly:
         names = [objective.name for objective in self.objectives]
         self._workers.prepare(work / "data.safetensors", others, names, str(self.device), self.config.plugins)
         return self._workers
-
-    def describe(self) -> list[str]:
-        """Sentences on what a run would do: data, objectives, budget, start networks with their costs."""
-        facts = self.facts
-        budget = self.child_budget
-        lines = [
-            f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
-            f"{facts.input_shape[1]}x{facts.input_shape[2]}x{facts.input_shape[0]}, {len(facts.classes)} classes",
-            *facts.notes,
-            f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in self.objectives)}",
-            *[f"limit: {name} <= {value:,.10g}" for name, value in self.config.limits.items()],
-            f"{self.workers} worker{'s' if self.workers > 1 else ''} on {self.device}",
-            f"an initial network sees {budget.initial:,} training images, a child {budget.child:,}",
-            "members are ranked by the smoothed error" if self.smoothed else "members are ranked by the error",
-        ]
-        for start in self.search().ask():
-            costs = ", ".join(f"{name} {value:,.0f}" for name, value in start.costs.items())
-            lines.append(f"start network: {start.origin}; {costs}")
-        return lines
 
     def _check_others(self) -> None:
         for name, other in self.others.items():

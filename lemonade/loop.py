@@ -1,4 +1,4 @@
-"""The only loop: asks a method for candidates, has them evaluated, writes everything down, tells the method.
+"""The loop of a search: asks a method for candidates, has them evaluated, writes everything down, tells the method.
 
 A run can be killed at any instant and goes on from its journal: what a method asks for follows from the run's seed and
 from what it was told, so no state is saved beside the results.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from lemonade.assembly import Assembly
 from lemonade.config import BudgetSettings
@@ -18,10 +17,9 @@ from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import intact
-from lemonade.objectives import Kind, Objective
 from lemonade.store import RunStore
 from lemonade.tracker import EventKind, OnEvent, Tracker
-from lemonade.types import LATENCY, RUN_FAULT, Candidate, Evaluation, Job, Status
+from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
 from morphisms import flops
 
 POLL_SECONDS = 0.25
@@ -56,8 +54,7 @@ class Loop:
         self.queue: list[Candidate] = []  # those of it that are still to be submitted, in order of id
         self.running: dict[str, Candidate] = {}
         self.results: dict[str, Evaluation] = {}
-        self.measured: dict[str, Evaluation] = {}  # what was timed of those in the queue, in place of their results
-        self.protocols: dict[str, dict[str, Any]] = {}  # how latencies were measured, by id
+        self.beforehand = assembly.beforehand()
         self.failures = 0  # in a row, in this session
         self.stopping = False
 
@@ -159,38 +156,11 @@ class Loop:
 
     def _measure(self) -> None:
         """Time what has to be timed, before any worker is busy; what lies beyond a limit is rejected untrained."""
-        objectives = [one for one in self.assembly.objectives if one.kind is Kind.MEASURED]
-        for candidate in list(self.queue) if objectives else ():
-            result = self._measured(candidate, objectives)
-            if result.status is Status.OK:
-                self.measured[candidate.id] = result
-            else:
+        for candidate in list(self.queue):
+            rejected = self.beforehand.rejected(candidate, self.candidates.get(candidate.parent or ""))
+            if rejected is not None:
                 self.queue.remove(candidate)
-                self._arrived(result)
-
-    def _measured(self, candidate: Candidate, objectives: Sequence[Objective]) -> Evaluation:
-        from lemonade.evaluate.measured import measure
-
-        parent = self.candidates.get(candidate.parent or "")
-        if parent is not None and parent.graph == candidate.graph:  # timed anew, it would differ by noise alone
-            known, names = (
-                self.tracker.values[parent.id],
-                {name for one in objectives for name in (one.name, one.smoothed)},
-            )
-            values = {name: known[name] for name in names & known.keys()}
-            return Evaluation(candidate.id, Status.OK, values, payload=self.protocols.get(parent.id, {}))
-        try:
-            assembly = self.assembly
-            values, payload = measure(
-                candidate.graph, objectives, assembly.dataset, assembly.device, assembly.config.latency
-            )
-        except (Exception, SystemExit) as error:  # a plug-in's objective is the user's code
-            return Evaluation(candidate.id, Status.FAILED, message=f"{type(error).__name__}: {error}")
-        for name, limit in self.assembly.config.limits.items():
-            if values.get(name, 0) > limit:
-                message = f"{name} is {values[name]:.3g}, beyond its limit of {limit:g}"
-                return Evaluation(candidate.id, Status.REJECTED, values, message=message, payload=payload)
-        return Evaluation(candidate.id, Status.OK, values, payload=payload)
+                self._arrived(rejected)
 
     def _submit(self) -> None:
         """Give idle workers something to do, as far as the budget goes."""
@@ -239,10 +209,7 @@ class Loop:
             raise LemonadeError(f"{fault} {intact(self.store.folder)}")
         candidate = self.candidates[evaluation.id]
         self.running.pop(candidate.id, None)
-        if (timed := self.measured.pop(candidate.id, None)) is not None:
-            values, payload = {**timed.values, **evaluation.values}, {**timed.payload, **evaluation.payload}
-            evaluation = replace(evaluation, values=values, payload=payload)
-        self._count(candidate, self.store.record(evaluation))
+        self._count(candidate, self.store.record(self.beforehand.merged(evaluation)))
         self._tell("evaluated")
         self.failures = 0 if evaluation.status in (Status.OK, Status.STOPPED, Status.REJECTED) else self.failures + 1
         if self.failures >= MOST_FAILURES:
@@ -257,6 +224,5 @@ class Loop:
 
     def _count(self, candidate: Candidate, evaluation: Evaluation) -> None:
         self.results[candidate.id] = evaluation
-        if LATENCY in evaluation.payload:
-            self.protocols[candidate.id] = {LATENCY: evaluation.payload[LATENCY]}
+        self.beforehand.learn(evaluation)
         self.tracker.evaluated(candidate.generation, candidate.costs, evaluation)

@@ -107,4 +107,19 @@ def describe(config: Config) -> list[str]:
         LemonadeError: for wrong settings or unreadable data.
     """
     with Assembly(config, start=False) as assembly:
-        return assembly.describe()
+        facts, budget = assembly.facts, assembly.child_budget
+        channels, height, width = facts.input_shape
+        lines = [
+            f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
+            f"{height}x{width}x{channels}, {len(facts.classes)} classes",
+            *facts.notes,
+            f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in assembly.objectives)}",
+            *[f"limit: {name} <= {value:,.10g}" for name, value in config.limits.items()],
+            f"{assembly.workers} worker{'s' if assembly.workers > 1 else ''} on {assembly.device}",
+            f"an initial network sees {budget.initial:,} training images, a child {budget.child:,}",
+            "members are ranked by the smoothed error" if assembly.smoothed else "members are ranked by the error",
+        ]
+        for start in assembly.search().ask():
+            costs = ", ".join(f"{name} {value:,.0f}" for name, value in start.costs.items())
+            lines.append(f"start network: {start.origin}; {costs}")
+        return lines

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lemonade.assembly import check_names
+from lemonade.checks import check_names
 from lemonade.comparing.comparison import Comparison, check_request
 from lemonade.comparing.course import By
 from lemonade.comparing.grouping import flat_settings

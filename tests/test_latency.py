@@ -8,7 +8,7 @@ import torch
 from fake_runs import start
 from run_folders import FACTS, candidate, evaluation
 
-from lemonade.assembly import check_names
+from lemonade.checks import check_names
 from lemonade.cli import main
 from lemonade.config import LatencySettings
 from lemonade.data import load_dataset

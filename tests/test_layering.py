@@ -54,7 +54,8 @@ WALLS: dict[str, set[str]] = {
     "watching": {"history", "ledger", "tracker"},
     "store": {"frontview", "history", "members", "objectives"},
     # the run
-    "assembly": {"data", "evaluate", "history", "methods", "objectives", "spaces", "training"},
+    "checks": {"methods", "objectives", "spaces"},
+    "assembly": {"checks", "data", "evaluate", "history", "methods", "objectives", "spaces", "training"},
     "loop": {"assembly", "evaluate", "history", "objectives", "store", "tracker"},
     "scalars": {"tracker"},
     "run": {"assembly", "evaluate", "history", "loop", "scalars", "store", "tracker"},
@@ -69,7 +70,7 @@ WALLS: dict[str, set[str]] = {
     "searching": {"history", "reporting", "run", "tracker"},
     # runs beside each other: by their folders alone; and made for that
     "comparing": {"front", "history", "objectives", "reporting"},
-    "trials": {"assembly", "comparing", "history", "loop", "run"},
+    "trials": {"checks", "comparing", "history", "loop", "run"},
     # beside runs
     "bench": {"evaluate", "front", "methods", "spaces"},
     "doctor": {"front", "training"},
