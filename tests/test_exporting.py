@@ -201,7 +201,7 @@ class TestRetrainedWeights:
         head = yaml.safe_load(text.split("---\n")[1])
         told = {one["dataset"]["split"]: one["metrics"][0]["value"] for one in head["model-index"][0]["results"]}
         assert told == {"validation": 0.98, "test": 0.9625}
-        assert "opened once, after all training | 0.0375 |" in text
+        assert "opened after these trainings, never to choose | 0.0375 |" in text
         assert "| from fresh weights | 0.0300 ± 0.0141 | 0.0475 ± 0.0141 | 2 |" in text
         assert "| from the search's weights | 0.0300 | 0.0500 | 1 |" in text
         assert "\nMean ± standard deviation. The search" in text

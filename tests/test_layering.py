@@ -66,7 +66,7 @@ WALLS: dict[str, set[str]] = {
     "predicting": {"data", "evaluate", "history", "subject"},
     "exporting": {"contract", "data", "history", "members", "onnx_program", "retraining", "subject"},
     # what is shown of a run: by its folder alone
-    "reporting": {"deciding", "front", "frontview", "history", "members", "references", "retraining"},
+    "reporting": {"deciding", "front", "frontview", "history", "members", "objectives", "references", "retraining"},
     "searching": {"history", "reporting", "run", "tracker"},
     # runs beside each other: by their folders alone; and made for that
     "comparing": {"front", "history", "objectives", "reporting"},

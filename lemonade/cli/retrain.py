@@ -13,7 +13,7 @@ from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.cli.running import STOPPED_EARLY, terminated_as_interrupted
 from lemonade.reporting import screen
-from lemonade.retraining import START_KINDS, spread_text
+from lemonade.retraining import START_KINDS, rank, spread_text
 
 if TYPE_CHECKING:
     from lemonade.history import Run
@@ -83,21 +83,23 @@ def retrain(
     common.print_next(
         console,
         [
-            (("export", shown, "--models", next(iter(found))), "as files, with the best of these weights"),
+            (("export", shown, "--models", ",".join(found)), "as files, each with the best of its weights"),
             (("report", shown), "beside everything else, as a page for the browser"),
         ],
     )
 
 
 def _certainty(run: Run, found: dict[str, Retrained]) -> list[str]:
-    """How well so many test images tell the error of the first network."""
-    name, group = next(iter(found.items()))
-    if group.chosen is None or group.chosen.test is None:
+    """How well so many test images tell the error of the network that does best on the validation images."""
+    read = {name: one.chosen for name, one in found.items() if one.chosen is not None and one.chosen.test is not None}
+    if not read:
         return []
-    reading = f"{'smoothed ' * group.smoothed}validation error"
-    low, high = numbers.wilson(group.chosen.test, run.facts.test)
-    told = f"{group.chosen.test:.4f} on so many images lies between {low:.4f} and {high:.4f} (95 %)"
-    return [f"{name}, best by {reading} {group.chosen.origin}: test error {told}."]
+    name, best = min(read.items(), key=lambda item: rank(vars(item[1]), run.smoothed))
+    assert best.test is not None
+    reading = f"{'smoothed ' * run.smoothed}validation error"
+    low, high = numbers.wilson(best.test, run.facts.test)
+    told = f"{best.test:.4f} on so many images lies between {low:.4f} and {high:.4f} (95 %)"
+    return [f"Least {reading}: {name} {best.origin}; its test error {told}."]
 
 
 def _announcement(plan: Plan) -> str:

@@ -60,11 +60,13 @@ def _print_summary(console: Console, run: Run, member: Member) -> None:
         f" input {network.shape_text(graph.input_shape)}"
     )
     console.print(Text(size))
-    errors = [name for name in run.objective_names if numbers.is_error(name) and name in member.values]
-    for name in errors:
-        value = numbers.share(member.values[name], reading.images_of(member))
-        console.print(Text(f"{name} {value}, {tables.between(member, name)}"))
-    others = [name for name in run.objective_names if name not in (*errors, "params", "flops", "activation_bytes")]
+    errors = [one for one in run.objectives if numbers.is_error(one.name) and one.name in member.values]
+    for one in errors:
+        value = numbers.share(member.values[one.name], reading.images_of(member))
+        ranking = tables.smoothed_too(run, member, one)
+        console.print(Text(f"{one.name} {value}{ranking}, {tables.between(member, one.name)}"))
+    told = {"params", "flops", "activation_bytes", *(one.name for one in errors)}
+    others = [name for name in run.objective_names if name not in told]
     for name in others:
         if name in member.values:
             protocol = member.latency_protocol if name == "latency_ms" else ""

@@ -12,7 +12,7 @@ from lemonade.exporting import FORMATS, Written
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
-from lemonade.retraining import START_KINDS, spread_text
+from lemonade.retraining import START_KINDS, all_retrained, spread_text
 from lemonade.subject import Subject
 from morphisms import activation_bytes, flops, params
 
@@ -130,7 +130,7 @@ def _preparing(run: Run) -> str:
 
 def _metrics(subject: Subject) -> str:
     """Errors of these weights; then those of all trainings, since one seed says little."""
-    remarks = {"validation": "which also chose these weights", "test": "opened once, after all training"}
+    remarks = {"validation": "which also chose these weights", "test": "opened after these trainings, never to choose"}
     lines = [
         f"The weights are {subject.words}.",
         "",
@@ -151,16 +151,17 @@ def _metrics(subject: Subject) -> str:
 
 
 def _trainings(subject: Subject) -> list[str]:
-    """Mean and spread over seeds from either start."""
-    assert subject.group is not None
-    told = subject.group.to_json()
-    lines = ["| all trainings of as many images | validation error | test error | seeds |", "|---|---|---|---|"]
-    for start, words in START_KINDS.items():
-        if start in told:
-            cells = [spread_text(told[start][part]) for part in ("error", "test")]
-            lines.append(f"| from {words} | {cells[0]} | {cells[1]} | {told[start]['error']['seeds']} |")
+    """Mean and spread over seeds, from either start and of each length."""
+    groups = all_retrained(subject.run, subject.member.id)
+    lines = ["| all long trainings | images seen | validation error | test error | seeds |", "|---|---|---|---|---|"]
+    for group in groups:
+        told = group.to_json()
+        for start, words in START_KINDS.items():
+            if start in told:
+                cells = [count(group.examples), *[spread_text(told[start][part]) for part in ("error", "test")]]
+                lines.append(f"| from {words} | {' | '.join(cells)} | {told[start]['error']['seeds']} |")
     found = subject.member.values["error"]
-    spread = "Mean ± standard deviation. " if subject.group.has_spread else ""
+    spread = "Mean ± standard deviation. " if any(group.has_spread for group in groups) else ""
     return [*lines, "", f"{spread}The search itself left it at validation error {found:.4f}."]
 
 

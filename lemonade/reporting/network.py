@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from lemonade import numbers
+from lemonade.objectives import vector
 from lemonade.reporting import reading
 from lemonade.reporting.layout import Column, fitted
 from lemonade.types import RESTARTED, Evaluation
@@ -92,7 +93,9 @@ def neighbours(run: Run, member: Member) -> dict[str, Member | None]:
         return {"smaller": None, "more accurate": None}
     others = [other for other in run.front.members if other.id != member.id]
     smaller = [other for other in others if other.values[resource] < member.values[resource]]
-    better = [other for other in others if other.values[error] < member.values[error]]
+    ranking = [one for one in run.objectives if one.name == error]
+    own = vector(member.values, ranking, run.smoothed)
+    better = [other for other in others if vector(other.values, ranking, run.smoothed) < own]
     return {
         "smaller": max(smaller, key=lambda other: other.values[resource], default=None),
         "more accurate": min(better, key=lambda other: (other.values[resource], other.id), default=None),

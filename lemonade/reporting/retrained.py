@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING
 
 from lemonade import numbers
 from lemonade.members import MODELS
-from lemonade.retraining import START_KINDS, Training, rank, retrained, spread_text
+from lemonade.retraining import START_KINDS, Training, all_retrained, rank, retrained, spread_text
 
 if TYPE_CHECKING:
     from lemonade.history import Run
 
 
 def retrained_lines(run: Run, name: str) -> list[str]:
-    """The test errors of a network from either start, a line each; none if it was not retrained.
+    """The test errors of a network from either start and each length, a line each; none if it was not retrained.
 
     Raises:
         LemonadeError: naming the file, if a record is damaged.
     """
-    found = retrained(run, name)
-    if found is None:
-        return []
-    told, test, lines = found.to_json(), numbers.count(run.facts.test), []
-    for start, words in START_KINDS.items():
-        spread = told.get(start, {}).get("test")
-        if spread and spread["seeds"]:
-            seeds = numbers.quantity(spread["seeds"], "seed")
-            lines.append(f"from {words}: test error {spread_text(spread)} ({seeds}, {test} test images)")
-        elif spread:
-            lines.append(f"from {words}: the test images have not been opened yet, or all trainings failed")
+    groups, test, lines = all_retrained(run, name), numbers.count(run.facts.test), []
+    for group in groups:
+        told = group.to_json()
+        length = f" on {numbers.count(group.examples)} images" if len(groups) > 1 else ""
+        for start, words in START_KINDS.items():
+            spread = told.get(start, {}).get("test")
+            if spread and spread["seeds"]:
+                seeds = numbers.quantity(spread["seeds"], "seed")
+                lines.append(f"from {words}{length}: test error {spread_text(spread)} ({seeds}, {test} test images)")
+            elif spread:
+                lines.append(f"from {words}{length}: the test images have not been opened yet, or all trainings failed")
     return lines
 
 

@@ -17,6 +17,7 @@ from lemonade.reporting.layout import Column, fitted
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run
+    from lemonade.objectives import Objective
 
 FLOPS_NOTE = "flops: one multiply-add counts as one, as fvcore counts."
 FEW_IMAGES = 300
@@ -120,9 +121,18 @@ def alike_in_latency(members: Sequence[Member]) -> int:
 
 
 def best_sentence(run: Run, member: Member) -> str:
-    """One member in words: its id and every objective."""
-    values = [numbers.named(name, member.values[name], reading.images_of(member)) for name in run.objective_names]
+    """One member in words: its id and every objective, with the smoothed error where that ranks members."""
+    values = []
+    for one in run.objectives:
+        text = numbers.named(one.name, member.values[one.name], reading.images_of(member))
+        values.append(f"{text}{smoothed_too(run, member, one)}")
     return f"{member.id}: {', '.join(values)}"
+
+
+def smoothed_too(run: Run, member: Member, objective: Objective) -> str:
+    """``" (smoothed 0.071)"`` where that reading of an objective ranks members; else empty."""
+    value = member.values.get(objective.smoothed) if run.smoothed else None
+    return "" if value is None else f" (smoothed {numbers.share(value)})"
 
 
 def headline(run: Run) -> str:

@@ -82,6 +82,11 @@ class Retrained:
         return [value for value in found if value is not None]
 
     @property
+    def examples(self) -> int:
+        """Training images that each was to see."""
+        return self.trainings[0].examples
+
+    @property
     def chosen(self) -> Training | None:
         """The training that ranks first by validation images; None if all failed."""
         whole = [one for one in self.trainings if one.error is not None and one.error_smoothed is not None]
@@ -140,17 +145,30 @@ def training_name(examples: int, start: str, seed: int) -> str:
     return f"{examples}-{start}-{seed}"
 
 
+def all_retrained(run: Run, model: str) -> tuple[Retrained, ...]:
+    """The trainings of a network of a run by the number of images that they saw, the longest first.
+
+    Raises:
+        LemonadeError: naming the file, if one is damaged.
+    """
+    folder = retrained_folder(run.folder, model)
+    by_length: dict[int, list[Training]] = {}
+    for path in sorted(folder.glob("*.json")):
+        training = read_training(path)
+        by_length.setdefault(training.examples, []).append(training)
+    return tuple(
+        Retrained(folder, tuple(sorted(by_length[examples], key=lambda one: (one.start, one.seed))), run.smoothed)
+        for examples in sorted(by_length, reverse=True)
+    )
+
+
 def retrained(run: Run, model: str, examples: int | None = None) -> Retrained | None:
     """The trainings of a network of a run that saw so many images, by default the longest; None if there are none.
 
     Raises:
         LemonadeError: naming the file, if one is damaged.
     """
-    folder = retrained_folder(run.folder, model)
-    found = [read_training(path) for path in sorted(folder.glob("*.json"))]
-    wanted = max([one.examples for one in found], default=0) if examples is None else examples
-    alike = sorted([one for one in found if one.examples == wanted], key=lambda one: (one.start, one.seed))
-    return Retrained(folder, tuple(alike), run.smoothed) if alike else None
+    return next((one for one in all_retrained(run, model) if examples in (None, one.examples)), None)
 
 
 def read_training(path: Path) -> Training:
