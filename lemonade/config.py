@@ -102,8 +102,8 @@ class DataSettings(Settings):
 class SearchSettings(Settings):
     """The search method's own settings; where the LEMONADE paper is open, the choice is here and kept with the run."""
 
-    proposals: int = Field(100, gt=0, description="n_pc: children proposed a generation")
-    children: int = Field(8, gt=0, description="n_ac: children accepted and trained a generation")
+    proposals: int = Field(100, gt=0, le=100_000, description="n_pc: children proposed a generation")
+    children: int = Field(8, gt=0, le=10_000, description="n_ac: children accepted and trained a generation")
     children_share: float = Field(
         0.0, ge=0, lt=1, description="lemonade: a generation has at least this share of as many as were evaluated"
     )

@@ -17,6 +17,7 @@ from lemonade.deciding import Choice, check_weights, choose_by_weights, high_tra
 from lemonade.errors import LemonadeError
 from lemonade.files import write_whole
 from lemonade.front import Points, hypervolume, knee
+from lemonade.journal import check_target
 from lemonade.members import Member
 from lemonade.objectives import Kind, Objective, vector
 
@@ -163,7 +164,7 @@ class FrontView(Sequence[Member]):
         """The members as CSV text with a header; written to `path` too if one is given.
 
         Raises:
-            LemonadeError: if the file cannot be written.
+            LemonadeError: if the file cannot be written, or is a part of a run.
         """
         names = self._value_names()
         text = io.StringIO()
@@ -173,6 +174,7 @@ class FrontView(Sequence[Member]):
             values = [one.values.get(name, "") for name in names]
             writer.writerow([one.id, one.parent or "", one.generation, " ".join(one.operators), *values])
         if path is not None:
+            check_target(Path(path))
             write_whole(Path(path), text.getvalue(), "Choose another place.")
         return text.getvalue()
 

@@ -191,7 +191,10 @@ class Loop:
         )
 
     def _next_candidate(self) -> Candidate | None:
-        """Of those the budget still allows, in order of id, the most costly: so no worker is left with a long tail."""
+        """Of those the budget still allows, in order of id, the most costly: so no worker is left with a long tail.
+
+        Of start networks the least costly, so that a short budget ends with something.
+        """
         budget = self.budget
         if self.stop.requests or (budget.time is not None and self.store.seconds >= budget.time):
             return None
@@ -202,7 +205,8 @@ class Loop:
             left = budget.examples - self.tracker.examples - sum(child.examples for child in self.running.values())
             totals = itertools.accumulate(candidate.examples for candidate in allowed)
             allowed = [candidate for candidate, total in zip(allowed, totals, strict=True) if total <= left]
-        return max(allowed, key=lambda candidate: flops(candidate.graph), default=None)
+        choose = min if any(candidate.generation == 0 for candidate in allowed) else max
+        return choose(allowed, key=lambda candidate: flops(candidate.graph), default=None)
 
     def _arrived(self, evaluation: Evaluation) -> None:
         if fault := evaluation.payload.get(RUN_FAULT):  # not the child's: a resumed run evaluates it again

@@ -81,6 +81,8 @@ def expected(error: pydantic_core.ErrorDetails, whole: bool) -> str:
         if short in context:
             kind = "a whole number" if whole else "a number"
             return f"expected {kind} {words} {context[short]:g}"
+    if bound == "too_short":
+        return "expected at least one"
     if bound == "literal_error":
         return f"expected {context['expected']}"
     if bound == "value_error":

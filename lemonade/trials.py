@@ -15,6 +15,7 @@ from lemonade.comparing.grouping import flat_settings
 from lemonade.comparing.writing import write_comparison
 from lemonade.config import Config
 from lemonade.errors import LemonadeError
+from lemonade.files import locked
 from lemonade.history import Run
 from lemonade.journal import NAME as JOURNAL
 from lemonade.loop import Stop
@@ -91,7 +92,9 @@ def compare(
         check_request(by, within, plan[0].config.objectives[1:])
         if on_plan is not None:
             on_plan(plan)
-        known += carry_out(plan, on_run, stop)
+        check_plan(plan)
+        with locked(Path(out), "Choose another --out."):
+            known += carry_out(plan, on_run, stop)
     elif settings:
         raise LemonadeError(f"{', '.join(settings)}: settings are for runs to be made; name methods to run.")
     comparison = Comparison(known, by, within)
@@ -122,29 +125,34 @@ def planned(methods: str | Sequence[str], seeds: int, folder: Path, settings: Ma
     return runs
 
 
+def check_plan(runs: Sequence[Planned]) -> None:
+    """Say whatever is wrong with the last of the runs before the first takes its time.
+
+    Raises:
+        LemonadeError: for unknown names, or a folder that holds a run with other settings, naming the first of them.
+    """
+    for one in runs:
+        load_plugins(one.config.plugins)
+        check_names(one.config)
+        if one.begun:
+            _check_same(one, Run.load(one.folder))
+
+
 def carry_out(runs: Sequence[Planned], on_run: OnRun | None = None, stop: Stop | None = None) -> list[Run]:
     """Make what is missing: start runs, go on with unfinished ones, and leave finished ones as they are.
 
     A run whose budget is now larger goes on. Where a person stops it, what has been made so far is returned.
 
     Raises:
-        LemonadeError: if a folder holds a run with other settings, naming the first of them, or as `run_search`.
+        LemonadeError: as `run_search`.
     """
     stop, done = stop or Stop(), []
-    extended = set()  # runs that are there, and whose budget is now larger
-    for one in runs:  # whatever is wrong with the last of them is said before the first takes its time
-        load_plugins(one.config.plugins)
-        check_names(one.config)
-        if one.begun:
-            before = Run.load(one.folder)
-            _check_same(one, before)
-            if before.budget != one.config.budget:
-                extended.add(one.folder)
     for one in runs:
         if on_run is not None:
             on_run(one, None)
         if one.begun:
-            run = resume_search(one.folder, one.config.budget if one.folder in extended else None, stop=stop)
+            wanted, had = one.config.budget, Run.load(one.folder).budget
+            run = resume_search(one.folder, wanted if wanted != had else None, stop=stop)
         else:
             run = run_search(one.config, one.folder, stop=stop)
         done.append(run)

@@ -286,6 +286,10 @@ class TestErrors:
             (["front", "run", "--weights", "error=1", "--knee"], "--knee and --weights each pick from the front."),
             (["front", "run", "--where", "params<300", "--tradeoff"], "--tradeoff: none of 1 member stands out"),
             (["front", "run", "--csv", "no/such/folder.csv"], "no/such/folder.csv: cannot be written"),
+            (["front", "run", "--csv", ""], "--csv .: that is a folder. Give a file, such as front.csv"),
+            (["front", "run", "--csv", "run/journal.jsonl"], "run/journal.jsonl is a part of the run"),
+            (["front", "run", "--csv", "run/weights/a.csv"], "run/weights/a.csv is a part of the run"),
+            (["report", "run", "--out", "run/config.yaml"], "run/config.yaml is a part of the run"),
         ],
     )
     def test_one_line_and_exit_code_1(self, lemonade, arguments, message):

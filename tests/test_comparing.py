@@ -1,6 +1,7 @@
 """Runs compared: courses, statistics, what is said of them, and what is written."""
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from lemonade.comparing.words import words
 from lemonade.comparing.writing import write_comparison
 from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
+from lemonade.files import locked
 from lemonade.history import Run
 from lemonade.store import RunStore
 from lemonade.trials import compare, planned
@@ -158,7 +160,7 @@ def test_a_planted_difference_is_found_and_said(tmp_path):
     told = " ".join(words(comparison))
     assert "lemonade against random: median hypervolume higher by" in told
     assert "That is significant (Mann-Whitney U test, p = 0.00794)." in told
-    assert "All runs had 100 evaluations and are compared at their ends." in told
+    assert "All runs had a budget of 100 evaluations and are compared at their ends." in told
     theirs, ours = contest.needed["examples"]
     assert (theirs, ours) == (200, 100)
 
@@ -334,3 +336,11 @@ def test_the_front_decides_by_what_ranks_members(tmp_path):
     assert run.smoothed
     course = Course.of(Run.load(tmp_path / "a"))
     assert course.fronts[-1] == ("c0000",)  # dominated by the smoothed error, however low the plain one
+
+
+def test_a_comparison_under_way_is_not_begun_again(tmp_path):
+    with (
+        locked(tmp_path / "out", ""),
+        pytest.raises(LemonadeError, match=f"out is in use by process {os.getpid()}. Wait for it"),
+    ):
+        compare(methods="random", seeds=1, out=tmp_path / "out", dataset="digits", evaluations=1)

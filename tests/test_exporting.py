@@ -202,8 +202,8 @@ class TestRetrainedWeights:
         told = {one["dataset"]["split"]: one["metrics"][0]["value"] for one in head["model-index"][0]["results"]}
         assert told == {"validation": 0.98, "test": 0.9625}
         assert "opened after these trainings, never to choose | 0.0375 |" in text
-        assert "| from fresh weights | 0.0300 ± 0.0141 | 0.0475 ± 0.0141 | 2 |" in text
-        assert "| from the search's weights | 0.0300 | 0.0500 | 1 |" in text
+        assert "| from fresh weights | 5,000 | 0.0300 ± 0.0141 | 0.0475 ± 0.0141 | 2 |" in text
+        assert "| from the search's weights | 5,000 | 0.0300 | 0.0500 | 1 |" in text
         assert "\nMean ± standard deviation. The search" in text
         (retrained_folder(trained, "c0003") / "5000-scratch-2.json").unlink()
         lemonade.export(trained, models="c0003", to=["safetensors"])

@@ -78,9 +78,15 @@ def test_all_else_is_not_found(served, path):
     assert get(served[0].server_port, path)[0] == 404
 
 
-@pytest.mark.parametrize("method", ["POST", "HEAD", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_nothing_but_get(served, method):
     assert get(served[0].server_port, "/", method)[0] == 404
+
+
+def test_a_head_alone(served):
+    status, state, text = get(served[0].server_port, "/", "HEAD")
+    assert (status, text) == (200, "")
+    assert state == get(served[0].server_port, "/")[1]
 
 
 def test_another_name_for_this_machine_is_refused(served):

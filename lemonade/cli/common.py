@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from lemonade.errors import LemonadeError
 from lemonade.reporting import screen
 from lemonade.reporting.commands import command, short_path
 
@@ -27,6 +28,8 @@ def print_json(document: Any, indent: int | None = 2) -> None:
     Without an `indent` it takes one line. Where the output is not UTF-8, or a name holds bytes that are not,
     characters are escaped: none is lost.
     """
+    if sys.stdout is None:
+        raise LemonadeError("standard output is closed, so there is nowhere to write the JSON to.")
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
     plain = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     if not plain or any("\ud800" <= letter <= "\udfff" for letter in text):

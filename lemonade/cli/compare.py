@@ -72,6 +72,7 @@ def compare(
     plugin: options.Plugins = None,
     image_size: options.ImageSize = None,
     flip: options.Flip = None,
+    skip_unreadable: options.SkipUnreadable = False,
     by: ByWhat = None,
     within: Within = None,
     out: Out = None,
@@ -97,6 +98,7 @@ def compare(
         workers=workers,
         image_size=image_size,
         flip=flip,
+        skip_unreadable=skip_unreadable or None,
     )
     console = Console(stderr=True) if as_json else screen.console()
     folder = out or (Path("runs") / f"compare-{Path(dataset or 'digits').stem or 'data'}" if methods else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -170,5 +171,9 @@ def _document(run: Run, members: list[Member], choice: Choice | None) -> dict[st
 
 
 def _write_csv(run: Run, members: list[Member], path: Path, quiet: bool) -> None:
+    if path.is_dir():
+        raise LemonadeError(f"--csv {path}: that is a folder. Give a file, such as {path / 'front.csv'}.")
+    if quiet and path.exists() and os.path.samestat(path.stat(), os.fstat(1)):
+        raise LemonadeError(f"--csv {path}: standard output has the JSON already. Give another file.")
     FrontView(members, run.objectives, run.smoothed).to_csv(path)
     typer.echo(f"Written: {path}", err=quiet)

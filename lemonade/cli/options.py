@@ -144,4 +144,4 @@ def settings(
 
 
 def _split(texts: Texts) -> list[str]:
-    return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]
+    return [part.strip() for text in texts or [] for part in text.split(",")]

@@ -54,6 +54,8 @@ def predict(
     loaded = Run.load(run)
     subject = Subject.of(loaded, loaded.member(model), weights)
     console, shown = screen.console(), common.short_path(run)
+    if not subject.path.is_file():
+        subject.weights()  # says what is missing before anything is printed
     if not as_json and any(map(os.path.exists, images)):  # torch takes seconds to load
         console.print(Text(f"{subject.member.id} of {shown}, weights {subject.words}: {_worth(subject)}"))
         console.file.flush()

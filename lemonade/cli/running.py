@@ -152,7 +152,10 @@ def data_sentences(run: Run) -> list[str]:
 def _conclude(console: Console, run: Run, shown: Path) -> None:
     members = list(run.front.members)
     if not members:
-        console.print(Text(f"No child has been trained yet in {shown}, so its front is empty."))
+        console.print(Text(f"No network has been trained yet in {shown}, so its front is empty."))
+        if run.finished and run.budget.time:
+            seconds = numbers.duration(run.spent.seconds)
+            console.print(Text(f"The {seconds} ended before the first was trained: give more time, or fewer examples."))
     else:
         console.print()
         console.print(Text(f"Front of {shown}: {tables.headline(run)}"))

@@ -161,10 +161,10 @@ class Comparison:
     def curve(self, group: Group, by: By) -> tuple[Values, Values]:
         """Quartiles over the runs of the hypervolume, (3, points), where so much had been spent, (points,).
 
-        It ends where half of the runs have ended.
+        It goes on to the last end of a run; those that ended before keep what they had.
         """
         start = min(float(course.spent(by)[0]) for course in group.courses)
-        end = float(np.median([course.end[by] for course in group.courses]))
+        end = max(course.end[by] for course in group.courses)
         at = np.geomspace(max(start, 1e-3), max(end, start * 1.01, 1e-3), POINTS)
         at[-1] = max(end, at[0])
         volumes = [course.volume(by, at) for course in group.courses]

@@ -29,7 +29,7 @@ def basis_sentence(comparison: Comparison) -> str:
     if basis.at is None:
         budget = comparison.runs[0].budget
         amount = {"seconds": budget.time, "examples": budget.examples, "evaluations": budget.evaluations}[basis.by]
-        return f"All runs had {numbers.count(amount or 0)} {unit} and are compared at their ends."
+        return f"All runs had a budget of {numbers.count(amount or 0)} {unit} and are compared at their ends."
     return f"Runs are compared where each had spent {numbers.count(basis.at)} {unit}, which all of them reached."
 
 
@@ -38,8 +38,8 @@ def contest_sentence(one: Contest, contests: int) -> str:
     side = "higher" if one.difference > 0 else "lower"
     by = f"{side} by {abs(one.difference):.3f}" if one.difference else "as high"
     line = (
-        f"{one.first} against {one.second}: median hypervolume {by}; of two runs {one.first}'s has the larger one "
-        f"with a chance of {100 * one.larger:.0f} % (A12 {one.larger:.2f})"
+        f"{one.first} against {one.second}: median hypervolume {by}; {one.first}'s is the larger one in "
+        f"{100 * one.larger:.0f} % of all pairs of runs (A12 {one.larger:.2f})"
     )
     if one.p is None:
         return f"{line}. No test was made: a single run says nothing of how much runs differ among themselves."

@@ -132,7 +132,7 @@ def best_sentence(run: Run, member: Member) -> str:
 def smoothed_too(run: Run, member: Member, objective: Objective) -> str:
     """``" (smoothed 0.071)"`` where that reading of an objective ranks members; else empty."""
     value = member.values.get(objective.smoothed) if run.smoothed else None
-    return "" if value is None else f" (smoothed {numbers.share(value)})"
+    return "" if value is None else f" (smoothed {numbers.share(value, reading.images_of(member))})"
 
 
 def headline(run: Run) -> str:

@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)  # type: ignore[arg-type]  # the server's own
 
     def do_GET(self) -> None:
-        """Answer a page or its news."""
+        """Answer a page or its news, or their heads alone."""
         if self.path not in (PAGE, NEWS) or not self._is_from_here():
             self._refuse()
             return
@@ -119,12 +119,14 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "text/html" if self.path == PAGE else "application/json"
         self._answer(HTTPStatus.OK, text, kind, state)
 
+    do_HEAD = do_GET  # noqa: N815  # http.server's name
+
     def _refuse(self) -> None:
         # what was sent along is not read, so the connection cannot go on
         self.close_connection = True
         self._answer(HTTPStatus.NOT_FOUND, "Not found.", "text/plain")
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815  # http.server's names
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815  # http.server's names
 
     def _is_from_here(self) -> bool:
         """Whether the browser was asked for this machine: another name that leads here is some page's trick."""

@@ -11,6 +11,7 @@ from lemonade import __version__
 from lemonade.errors import LemonadeError
 from lemonade.files import write_whole
 from lemonade.history import Run
+from lemonade.journal import check_target
 from lemonade.reporting.commands import short_path
 from lemonade.reporting.webpage import sections
 from lemonade.reporting.webpage.children import page_data
@@ -39,6 +40,7 @@ def report(run: str | Path | Run, out: str | Path | None = None) -> Path:
     path = run.folder / FILE if out is None else Path(out)
     if path.is_dir():
         raise LemonadeError(f"{path} is a folder. Give a file, such as {path / FILE}.")
+    check_target(path)
     if not path.parent.is_dir():
         raise LemonadeError(f"{path}: there is no folder {path.parent}.")
     write_whole(path, page(run), "Choose another place.")

@@ -44,6 +44,7 @@ function lineage(id) {
 function select(id) {
   if (!child(id)) return;
   state.selected = id;
+  state.picked = true;
   try { history.replaceState(null, '', `#${id}`); } catch { /* a sandboxed page has no address of its own */ }
   drawMember();
   byId('member').scrollTop = 0;

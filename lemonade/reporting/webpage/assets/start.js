@@ -72,7 +72,9 @@ function chooseDefaults() {
     state.yLog = data.columns[state.y].log;
     state.chosen = true;
   }
-  if (!child(state.selected)) state.selected = [location.hash.slice(1), data.marks.knee, data.front[0]].find((id) => id && child(id)) ?? null;
+  // until somebody picks one, the knee is followed
+  const picked = state.picked ? state.selected : location.hash.slice(1);
+  state.selected = [picked, data.marks.knee, data.front[0]].find((id) => id && child(id)) ?? null;
 }
 
 document.addEventListener('click', (event) => {
