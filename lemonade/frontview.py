@@ -143,20 +143,25 @@ class FrontView(Sequence[Member]):
         return tuple(self.members[position] for position in found)
 
     def to_json(self) -> dict[str, Any]:
-        """Objectives, hypervolume and members with all their values, as one JSON object."""
+        """The whole front as one JSON object: what ranks it, its knee, its best, and all values of its members."""
         members = [
             {
                 "id": one.id,
                 "parent": one.parent,
                 "generation": one.generation,
                 "operators": list(one.operators),
+                "summary": one.summary,
                 "values": dict(one.values),
             }
             for one in self
         ]
         return {
             "objectives": [one.name for one in self.objectives],
+            "smoothed": self.smoothed,
+            "validation_images": self[0].facts.validation if len(self) else None,
             "hypervolume": self.hypervolume,
+            "knee": self.knee.id if self.knee is not None else None,
+            "best": self.best().id if len(self) else None,
             "members": members,
         }
 

@@ -213,7 +213,8 @@ def test_front_as_text_html_json_and_csv(run: Run, tmp_path: Path) -> None:
     assert html.count("<tr>") == 4
     assert "widen conv1 6 to 8" in html
     document = run.front.to_json()
-    assert list(document) == ["objectives", "hypervolume", "members"]
+    assert (document["knee"], document["best"]) == (run.front.knee.id, run.front.best().id)
+    assert (document["smoothed"], document["validation_images"]) == (run.smoothed, 100)
     assert document["members"][2] == {
         "id": "c0003",
         "parent": "c0001",
