@@ -220,6 +220,7 @@ def test_front_as_text_html_json_and_csv(run: Run, tmp_path: Path) -> None:
         "parent": "c0001",
         "generation": 1,
         "operators": ["widen"],
+        "summary": "widen conv1 6 to 8",
         "values": {"error": 0.392, "error_smoothed": 0.392, "params": 108, "flops": 5152},
     }
     json.dumps(document, allow_nan=False)
