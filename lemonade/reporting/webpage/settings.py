@@ -46,6 +46,8 @@ def _text(value: Any) -> str:
         return "not set"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}"
     if isinstance(value, Mapping):
         return ", ".join([f"{name} {_text(one)}" for name, one in value.items()]) or "none"
     if isinstance(value, (list, tuple)):
