@@ -143,7 +143,8 @@ def _threads() -> Check:
     usable = joblib.cpu_count()
     physical = joblib.cpu_count(only_physical_cores=True)
     side_by_side = numbers.quantity(physical, "child", "children")
-    found = f"{numbers.quantity(usable, 'usable core')}, {physical} physical: {side_by_side} side by side, one thread each"
+    cores = numbers.quantity(usable, "usable core")
+    found = f"{cores}, {physical} physical: {side_by_side} side by side, one thread each"
     return Check("threads", State.OK, found)
 
 
