@@ -5,7 +5,9 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import lemonade
 from lemonade.cli import main
@@ -142,6 +144,41 @@ def test_the_command_prints_a_table_and_json(run, found, capsys):
         main([*arguments, "--json"])
     document = json.loads(capsys.readouterr().out)
     assert document["models"][0]["scratch"]["test"]["seeds"] == 2
+
+
+def test_test_images_that_can_no_longer_be_read_are_told_before_anything_is_trained(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 10, 8, 8), dtype=np.uint8)
+    for part in ("train", "test"):
+        for label, name in enumerate("ab"):
+            (tmp_path / "images" / part / name).mkdir(parents=True)
+            for number, image in enumerate(pixels[label]):
+                Image.fromarray(image).save(tmp_path / "images" / part / name / f"{number}.png")
+    settings = {"evaluations": 1, "child_examples": 100, "workers": 1, "out": tmp_path / "r"}
+    run = lemonade.search(dataset=str(tmp_path / "images"), **settings)
+    broken = tmp_path / "images/test/a/3.png"
+    kept = broken.read_bytes()
+    broken.write_bytes(bytes(len(kept)))
+    line = r"r: .*: 1 of 20 images cannot be read: test/a/3.png \(empty or not an image\)\. Put them back as they were"
+    with pytest.raises(LemonadeError, match=line):
+        retrain(run)
+    assert not list(run.folder.glob("models/*/retrained/*"))
+    broken.write_bytes(kept)
+    steps = []
+    (done,) = retrain(run, seeds=1, epochs=1, start="scratch", on_step=steps.append).values()
+    assert len(steps) == 1 and done.trainings[0].test is not None
+
+
+def test_test_images_of_an_array_file_too(tmp_path):
+    images, labels = np.random.default_rng(0).random((20, 8, 8)), np.arange(20) % 2
+    arrays = {"x_train": images, "y_train": labels, "y_test": labels}
+    np.savez(tmp_path / "d.npz", **arrays, x_test=images[:, :4, :4])
+    run = lemonade.search(
+        dataset=str(tmp_path / "d.npz"), evaluations=1, child_examples=100, workers=1, out=tmp_path / "r"
+    )
+    steps = []
+    with pytest.raises(LemonadeError, match=r"x_test: expected channels, height, width \[1, 8, 8\]"):
+        retrain(run, seeds=1, epochs=1, on_plan=steps.append, on_step=steps.append)
+    assert not steps
 
 
 def test_nothing_else_opens_the_test_images():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +27,9 @@ from lemonade.retraining.records import (
 )
 from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
 from morphisms import OPERATORS, Site, file_sha256
+
+if TYPE_CHECKING:
+    from lemonade.data import Split
 
 DEFAULT_EPOCHS = 60
 LEAST_EXAMPLES = 50_000
@@ -99,7 +104,7 @@ def retrain(
 
     Each is trained `seeds` times from the weights that the search left and, unless one start is enough, as often from
     fresh ones. What was done by an earlier call with as many epochs is not done again. Only then are the test images
-    opened, once.
+    used; that they can be read is seen to before.
 
     Args:
         run: A run or its folder.
@@ -168,8 +173,10 @@ class _Session:
         waiting = [task for task in self.tasks if not self._is_done(task)]
         for task in waiting:
             make_folder(self._folder(task.member), KEPT)
-        if waiting and on_plan is not None:
-            on_plan(self._plan(waiting))
+        if waiting:
+            _ = self._test  # what cannot be read is told before anything is trained
+            if on_plan is not None:
+                on_plan(self._plan(waiting))
         running: dict[str, _Task] = {}
         evaluator = self.assembly.evaluator(self.run.folder / MODELS) if waiting else None
         while evaluator is not None and (waiting or running):
@@ -246,10 +253,16 @@ class _Session:
         training.save(self._folder(task.member))
         return training
 
-    def _open_test(self) -> None:
-        """Read the test images with each trained network that has not been asked yet."""
+    @cached_property
+    def _test(self) -> Split:
+        """The test images, which no training sees."""
         from lemonade.data import load_test
         from lemonade.data.cache import cache_folder
+
+        return load_test(self.run.config.dataset, self.run.config.data, cache_folder())
+
+    def _open_test(self) -> None:
+        """Read the test images with each trained network that has not been asked yet."""
         from lemonade.training import read_error
         from morphisms import build_module, load_weights
 
@@ -262,7 +275,6 @@ class _Session:
         if not unread:
             return
         dataset, device = self.assembly.dataset, self.assembly.device
-        test = load_test(self.run.config.dataset, self.run.config.data, cache_folder())
         for graph, one, folder in unread:
             path = folder / f"{one.name}.safetensors"
             try:
@@ -271,7 +283,7 @@ class _Session:
                 raise LemonadeError(
                     f"{path}: {error}. Delete {path.with_suffix('.json')}, and that training is done again."
                 ) from None
-            reading = read_error(module, test, dataset, device)
+            reading = read_error(module, self._test, dataset, device)
             replace(one, test=reading.error).save(folder)
 
     def _folder(self, member: Member) -> Path:
