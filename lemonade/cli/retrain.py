@@ -60,6 +60,8 @@ def retrain(
     shown = common.short_path(run)
 
     def announce(plan: Plan) -> None:
+        if plan.lost:
+            console.print(Text(f"Weights lost or damaged, trained again: {'; '.join(plan.lost)}"))
         console.print(Text(_announcement(plan)))
 
     def tell(step: Step) -> None:

@@ -64,12 +64,14 @@ class Plan:
         examples: Training images each will see.
         workers: Trainings side by side.
         seconds: What that takes if each network trains as fast as it did in the search.
+        lost: Those of them that were done before and whose weights are gone or not what was written, in words.
     """
 
     trainings: int
     examples: int
     workers: int
     seconds: float
+    lost: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ def retrain(
     """Train networks of a run to the end, and read their error on the test images.
 
     Each is trained `seeds` times from the weights that the search left and, unless one start is enough, as often from
-    fresh ones. What was done by an earlier call with as many epochs is not done again. Only then are the test images
-    used; that they can be read is seen to before.
+    fresh ones. What was done by an earlier call with as many epochs is not done again if its weights are whole. Only
+    then are the test images used; that they can be read is seen to before.
 
     Args:
         run: A run or its folder.
@@ -125,8 +127,10 @@ def retrain(
             written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
-    if not 1 <= seeds <= MOST or (epochs is not None and not 0 < epochs <= MOST):
-        raise LemonadeError(f"retrain: expected 1 to {MOST:,} seeds and at most as many epochs, got {seeds}, {epochs}.")
+    if not 1 <= seeds <= MOST:
+        raise LemonadeError(f"retrain: expected 1 to {MOST:,} seeds, got {seeds}.")
+    if epochs is not None and not 0 < epochs <= MOST:
+        raise LemonadeError(f"retrain: expected more than 0 and at most {MOST:,} epochs, got {epochs}.")
     if epochs is not None and round(epochs * run.facts.train) < 1:
         raise LemonadeError(f"retrain: {epochs} epochs of {run.facts.train} training images are no image at all.")
     if workers is not None and not 1 <= workers <= MOST:
@@ -196,13 +200,21 @@ class _Session:
     def _is_done(self, task: _Task) -> bool:
         """Whether it has its record, and the weights that this tells of."""
         path = self._record(task)
-        return path.exists() and (path.with_suffix(".safetensors").exists() or read_training(path).error is None)
+        if not path.exists():
+            return False
+        training, weights = read_training(path), path.with_suffix(".safetensors")
+        if training.error is None:
+            return True
+        return weights.exists() and training.sha256 in (None, file_sha256(weights))
 
     def _plan(self, tasks: list[_Task]) -> Plan:
         workers = min(self.assembly.workers, len(tasks))
         stages = [task.member.evaluation.stages["trained"] for task in tasks]
         seconds = sum(self.examples * one.seconds / max(1, one.examples) for one in stages) / workers
-        return Plan(len(tasks), self.examples, workers, seconds)
+        lost = tuple(
+            f"{one.member.id} {read_training(self._record(one)).origin}" for one in tasks if self._record(one).exists()
+        )
+        return Plan(len(tasks), self.examples, workers, seconds, lost)
 
     def _trained(self) -> dict[str, Retrained]:
         found = {member.id: retrained(self.run, member.id, self.examples) for member in self.members}
