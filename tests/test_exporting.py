@@ -382,7 +382,7 @@ class TestExport:
         line = r"hub: cannot be written \(No space.*\)\. Nothing was left there; .*models/c0003 is whole\."
         assert [bool(re.search(line, one.problem)) for one in done] == [False, True, False]
         assert list((tmp_path / "hub").iterdir()) == []
-        (tmp_path / "hub/.partial").mkdir()  # of a process that was killed
+        (tmp_path / "hub/.lemonade-partial").mkdir()  # of a process that was killed
         assert not any(one.problem for one in lemonade.export(run, **arguments))
         found = sorted(path.relative_to(tmp_path / "hub").as_posix() for path in (tmp_path / "hub").rglob("*.*"))
         assert found == [f"c000{k}/{file}" for k in (0, 1, 3) for file in ("README.md", "model.safetensors")]

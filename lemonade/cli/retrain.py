@@ -51,7 +51,7 @@ def retrain(
 ) -> None:
     """Train networks to the end, from the search's weights and from fresh ones, and open the test images.
 
-    Nothing else opens them, so this is the honest error. What is done is kept: the same command goes on after a stop.
+    Nothing else uses them, so this is the honest error. What is done is kept: the same command goes on after a stop.
     """
     console = screen.console(sys.stderr if as_json else None)
     shown = common.short_path(run)

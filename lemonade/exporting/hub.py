@@ -12,7 +12,7 @@ from lemonade.errors import LemonadeError
 from lemonade.files import writing
 
 CARD = "README.md"
-_ASIDE = ".partial"
+_ASIDE = ".lemonade-partial"
 
 
 class HubFolder:

@@ -207,7 +207,7 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
         "errors": dict(subject.errors),
         "files": [asdict(one) for one in whole],
     }
-    # where a file could not be written, there may be room for these
+    # also where a format could not be written: there may be room for these
     for write in (
         partial(write_record, folder / EXPORT_RECORD, record, KEPT),
         partial(write_whole, folder / CARD, card(subject, whole, order.licence), KEPT),
