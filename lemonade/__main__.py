@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 INTERRUPTED = 130
-"""Exit code of a command that Ctrl-C ended where there was nothing to save."""
+"""Exit code of a command that Ctrl-C or SIGTERM ended where there was nothing to save."""
 
 
 def main() -> None:
-    """Run the command line; an interrupt ends it with one line, also while its modules are still being imported."""
+    """Run the command line; an interrupt ends it with one line, also while its modules are still being imported.
+
+    SIGTERM, which batch systems send, is an interrupt too.
+    """
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         from lemonade.cli import main as command
 
         command()

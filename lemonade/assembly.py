@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from lemonade import numbers
 from lemonade.checks import check_names
 from lemonade.config import Config
-from lemonade.errors import LemonadeError
+from lemonade.errors import LemonadeError, UnreadableImagesError
 from lemonade.facts import DataFacts
 from lemonade.methods import Search, Setting, make_search
 from lemonade.objectives import Kind, Objective, costs, resolve, vector
@@ -151,7 +151,12 @@ class Assembly:
                 f"{earlier.folder}: the run read its images from '{name}', and there is none here. "
                 "Go back to the folder it was started in, or put the images back."
             )
-        assembly = cls(config or earlier.config, evaluator, notify, start)
+        try:
+            assembly = cls(config or earlier.config, evaluator, notify, start)
+        except UnreadableImagesError as error:
+            raise LemonadeError(
+                f"{earlier.folder}: {error.found} Put them back as they were, or start a new run."
+            ) from None
         try:
             assembly._check_same(earlier)
         except BaseException:

@@ -10,6 +10,19 @@ class LemonadeError(Exception):
     """A wrong input, in one line: what, where, expected, got, what to do. The command line exits with 1."""
 
 
+class UnreadableImagesError(LemonadeError):
+    """Images that cannot be decoded.
+
+    Attributes:
+        found: Which ones and why, without what to do.
+    """
+
+    def __init__(self, found: str, advice: str) -> None:
+        """The line is both."""
+        super().__init__(f"{found} {advice}")
+        self.found = found
+
+
 def unknown(kind: str, name: str, known: Iterable[str], also: str = "") -> LemonadeError:
     """An error for a name that is not known, with the nearest known one.
 

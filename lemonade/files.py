@@ -64,15 +64,15 @@ def make_folder(folder: Path, advice: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def lock_folder(folder: Path, advice: str) -> int:
+def lock_folder(folder: Path, advice: str, name: str = ".lock") -> int:
     """Lock a folder for this process; closing the returned file, or dying, gives it back.
 
-    Child processes do not hold it: Python hands no file to a spawned process.
+    Child processes do not hold it: Python hands no file to a spawned process. Another `name` is another lock.
 
     Raises:
         LemonadeError: if another process has it, saying which, or if no lock can be made; `advice` as in `writing`.
     """
-    path = folder / ".lock"
+    path = folder / name
     with writing(path, advice):
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -90,14 +90,14 @@ def lock_folder(folder: Path, advice: str) -> int:
 
 
 @contextmanager
-def locked(folder: Path, advice: str) -> Iterator[None]:
-    """Have a folder, made if need be, for this process alone.
+def locked(folder: Path, advice: str, name: str = ".lock") -> Iterator[None]:
+    """Have a folder, made if need be, for this process alone among those that ask for the lock of this name.
 
     Raises:
         LemonadeError: as `lock_folder`.
     """
     make_folder(folder, advice)
-    lock = lock_folder(folder, advice)
+    lock = lock_folder(folder, advice, name)
     try:
         yield
     finally:

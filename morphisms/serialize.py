@@ -71,10 +71,11 @@ def load_graph(path: Path) -> NetworkGraph:
 
 def save_weights(weights: Weights, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write weights as safetensors, with texts for the header; the file appears whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     partial = path.with_name(f"{path.name}.partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial, metadata)
+    # its own writer leaves files that other users may not read, whatever the umask
+    partial.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, metadata))
     partial.replace(path)
 
 

@@ -1,31 +1,50 @@
-"""Ctrl-C where there is nothing to save: one line and an exit code, at whatever moment it comes."""
+"""Ctrl-C and SIGTERM while a command begins: one line and an exit code, at whatever moment they come."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from run_folders import small_run
 from synthetic import write_run
 
 from lemonade.__main__ import INTERRUPTED, main
+from lemonade.cli.running import STOPPED_EARLY
 from lemonade.history import Run
 
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("module", ["typer", "rich", "yaml"])
-def test_while_the_command_is_being_imported(tmp_path, module):
-    (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt")
-    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+def stopped_importing(folder, module, number, *words):
+    """Carry out a command that gets a signal where it imports a module; returns (exit code, output, error output)."""
+    (folder / f"{module}.py").write_text(f"import os; os.kill(os.getpid(), {int(number)})")
+    paths = os.pathsep.join([str(folder), str(ROOT)])
     done = subprocess.run(
-        [sys.executable, "-m", "lemonade", "front", "nowhere"],
+        [sys.executable, "-m", "lemonade", *words],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": paths},
-        cwd=tmp_path,
+        cwd=folder,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "interrupted\n")
+    return done.returncode, done.stdout, done.stderr
+
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+
+
+@SIGNALS
+@pytest.mark.parametrize("module", ["typer", "rich", "yaml"])
+def test_while_the_command_is_being_imported(tmp_path, module, number):
+    assert stopped_importing(tmp_path, module, number, "front", "nowhere") == (INTERRUPTED, "", "interrupted\n")
+
+
+@SIGNALS
+def test_while_torch_is_being_imported_for_long_trainings(tmp_path, number):
+    small_run(tmp_path / "run")
+    line = "Stopped; what was trained is kept. Go on with the same command.\n"
+    assert stopped_importing(tmp_path, "torch", number, "retrain", "run") == (STOPPED_EARLY, "", line)
 
 
 def interrupted(*arguments, **keywords):

@@ -199,6 +199,16 @@ class TestTestErrors:
         assert "\nretrained from fresh weights: test error 0.0100 (1 seed, 360 test images)\n" in out
         assert document("show", retrained, "c0001")["retrained"]["scratch"]["test"]["mean"] == 0.01
 
+    def test_show_names_a_damaged_record_and_shows_the_network(self, lemonade, retrained):
+        (record,) = retrained_folder(retrained, "c0001").glob("*.json")
+        record.write_text("{")
+        line = rf"warning: {record}: cannot be read \(.*\)\. Delete it, and that training is done again\.\n"
+        code, out, err = lemonade("show", retrained, "c0001")
+        assert (code, bool(re.fullmatch(line, err))) == (0, True)
+        assert "Next:" in out and "retrained from" not in out
+        code, out, err = lemonade("show", retrained, "c0001", "--json")
+        assert (code, bool(re.fullmatch(line, err)), json.loads(out)["retrained"]) == (0, True, None)
+
     def test_nothing_is_said_where_there_is_none(self, lemonade, document):
         assert "test error" not in lemonade("status", "run")[1]
         assert "test error" not in lemonade("show", "run", "best")[1]

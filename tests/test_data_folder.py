@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import lemonade.data.decode
 from lemonade.config import DataSettings
 from lemonade.data import load_dataset, load_test
 from lemonade.data.decode import to_array
+from lemonade.data.folder import _split
 from lemonade.data.listing import list_folder
 from lemonade.errors import LemonadeError
 
@@ -86,28 +87,59 @@ def test_fewer_training_images_are_another_split(tmp_path: Path) -> None:
     assert whole.split_hash != part.split_hash
 
 
-def test_test_images_are_listed_but_never_opened(tmp_path: Path) -> None:
-    fill(tmp_path / "train")
-    for name in "abc":
-        (tmp_path / "test" / name).mkdir(parents=True)
-        (tmp_path / "test" / name / "0.png").write_bytes(b"no image")
-    assert load_dataset(str(tmp_path), SETTINGS).test_images == 3
-    with pytest.raises(LemonadeError, match="none of the 3 images can be read"):
-        load_test(str(tmp_path), SETTINGS)
+@pytest.mark.parametrize("given", [True, False])
+def test_what_test_images_show_reaches_nothing_but_load_test(tmp_path: Path, given: bool) -> None:
+    """Neither the data set nor the cache: another image of as many bytes in place of each changes no byte of them."""
+    folder = tmp_path / "images"
+    for label, name in enumerate("abc"):
+        for number in range(10):
+            paint(folder / ("train" * given) / name / f"{number}.bmp", 50 * label + number, mode="RGB")
+            if given:
+                paint(folder / "test" / name / f"{number}.bmp", 50 * label + number, mode="RGB")
+    parts = _split(str(folder), list_folder(str(folder)), SETTINGS)
+
+    def found(cache: Path) -> tuple[list[object], list[bytes], tuple[int, ...], list[int]]:
+        data, stored = load_dataset(str(folder), SETTINGS, cache), sorted(cache.glob("*/*.npy"))
+        fields = {one.name: getattr(data, one.name) for one in dataclasses.fields(data)}
+        tensors = [fields.pop(part) for part in ("train", "validation")]
+        told = [*fields.values(), *(part.images.tolist() for part in tensors)]
+        return (
+            told,
+            sorted(path.read_bytes() for path in stored),
+            data.input_shape,
+            levels(load_test(str(folder), SETTINGS)),
+        )
+
+    before = found(tmp_path / "one")
+    for image in parts["test"]:
+        paint(folder / image.path, 251, mode="RGB")
+    after = found(tmp_path / "two")
+    assert before[:3] == after[:3]
+    assert before[3] != after[3] == [251] * len(parts["test"])
 
 
-def test_images_in_no_split_but_test_are_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(tmp_path, 10)
-    opened: list[str] = []
-    original = Image.open
-
-    def spy(path: str) -> Image.Image:
-        opened.append(path)
-        return original(path)
-
-    monkeypatch.setattr(lemonade.data.decode.Image, "open", spy)
-    data = load_dataset(str(tmp_path), SETTINGS)
-    assert len(set(opened)) == len(data.train) + len(data.validation) == 24
+@pytest.mark.parametrize("given", [True, False])
+def test_test_images_that_cannot_be_decoded_are_named_before_anything_or_left_out(tmp_path: Path, given: bool) -> None:
+    fill(tmp_path / ("train" * given), 10)
+    if given:
+        fill(tmp_path / "test", 2)
+    first, *others = _split(str(tmp_path), list_folder(str(tmp_path)), SETTINGS)["test"]
+    broken = tmp_path / first.path
+    broken.write_bytes(broken.read_bytes()[:45])
+    advice = r"Repair or remove them, or leave them out with --skip-unreadable\."
+    for call in (load_dataset, load_test):
+        with pytest.raises(LemonadeError, match=rf"1 of 6 images cannot be read: {first.path} \(.+\)\. {advice}"):
+            call(str(tmp_path), SETTINGS)
+    skipping = DataSettings.model_validate({"skip_unreadable": True})
+    for cache in (None, tmp_path / ".cache", tmp_path / ".cache"):
+        data = load_dataset(str(tmp_path), skipping, cache)
+        assert data.test_images == len(load_test(str(tmp_path), skipping)) == 5
+        assert data.notes[0] == f"1 unreadable test image left out: {first.path}"
+    for image in others:
+        if image.label == first.label:
+            (tmp_path / image.path).write_bytes(b"no image")
+    with pytest.raises(LemonadeError, match="class '.' has no images; at least 1 is needed for test"):
+        load_dataset(str(tmp_path), skipping)
 
 
 def test_the_order_of_the_file_system_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +320,7 @@ def test_the_cache_saves_decoding_and_notices_changes(tmp_path: Path) -> None:
     plain = load_dataset(str(folder), options)
     seen: list[tuple[int, int]] = []
     first = load_dataset(str(folder), options, cache, lambda done, total: seen.append((done, total)))
-    assert seen == [(16, 16)]
+    assert seen == [(16, 16), (3, 3)]
     seen.clear()
     again = load_dataset(str(folder), options, cache, lambda done, total: seen.append((done, total)))
     assert seen == []

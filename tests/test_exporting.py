@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -24,9 +25,11 @@ from lemonade.cli import main
 from lemonade.config import FIT_WORDS, DataSettings
 from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
-from lemonade.exporting import FORMATS, Model, load
+from lemonade.exporting import FORMATS, Model, hub, load
 from lemonade.exporting.formats import Onnx, PythonFile, Safetensors
 from lemonade.exporting.source import _commented
+from lemonade.exporting.writing import LOCK
+from lemonade.files import locked
 from lemonade.retraining import Training
 from lemonade.retraining.records import retrained_folder
 from lemonade.store import RunStore
@@ -140,10 +143,11 @@ class TestEveryFormat:
 
         monkeypatch.setattr(type(FORMATS[name]), "write", fail)
         (done,) = lemonade.export(run, models="c0003", to=[name])
-        assert not done.files
+        assert [one.format for one in done.files] == list(FORMATS[name].beside)
         assert re.search("cannot be written .*No space left", done.problem)
+        told = {"README.md", "export.json"} if done.files else set()
         left = {path.name for path in (run / "models/c0003").iterdir()}
-        assert left <= {FORMATS[other].file for other in FORMATS[name].beside}
+        assert left == {*(FORMATS[other].file for other in FORMATS[name].beside), *told}
 
     def test_a_disk_that_takes_no_more_gives_one_line_and_no_half_file(self, run, name):
         code = f"""
@@ -158,7 +162,7 @@ main(["export", {str(run)!r}, "--models", "c0003", "--to", {name!r}])
         line = r"error: .*models/c0003/[\w.]+: cannot be written \(.*File too large.* exported before it is whole\.\n"
         assert re.fullmatch(line, done.stderr)
         left = {path.name for path in (run / "models/c0003").iterdir()}
-        assert left <= {FORMATS[other].file for other in (*FORMATS[name].beside, name)}
+        assert left <= {"export.json", *(FORMATS[other].file for other in (*FORMATS[name].beside, name))}
 
     def test_no_other_than_pt2_holds_a_pickle_and_its_card_says_so(self, run, name):
         lemonade.export(run, models="c0003", to=[name])
@@ -285,17 +289,22 @@ class TestExport:
             main(["export", str(run), "--models", "c0003", "--to", "safetensors"])
         assert "\n       stays, with the same weights: model.onnx, model.py\n" in capsys.readouterr().out
 
-    def test_after_a_failure_nothing_is_known_of_what_lies_there(self, run, monkeypatch):
-        """An export of other weights that broke off has written some files: the old record is not trusted again."""
+    def test_after_a_failure_card_and_record_tell_what_is_there(self, run, monkeypatch):
+        """An export of other weights that broke off has written some files: what held the old ones goes."""
         folder = run / "models/c0003"
         lemonade.export(run, models="c0003", to=["python"])
         record = json.loads((folder / "export.json").read_text())
         (folder / "export.json").write_text(json.dumps({**record, "sha256": "another's"}))
         with monkeypatch.context() as patch:
             patch.setattr(PythonFile, "write", lambda *arguments: (_ for _ in ()).throw(OSError("full")))
-            assert lemonade.export(run, models="c0003", to=["python"])[0].problem
-        (done,) = lemonade.export(run, models="c0003", to=["safetensors"])
-        assert (done.kept, done.removed) == ((), ("model.py",))
+            (done,) = lemonade.export(run, models="c0003", to=["python"])
+        assert "model.partial.py" not in done.problem and "model.py: cannot be written (full)" in done.problem
+        assert ([one.file for one in done.files], done.removed) == (["model.safetensors"], ("model.py",))
+        assert re.findall(r"^\| (model\.\w+)", (folder / "README.md").read_text(), re.MULTILINE) == [
+            "model.safetensors"
+        ]
+        (again,) = lemonade.export(run, models="c0003", to=["onnx"])
+        assert ([one.file for one in again.kept], again.removed) == (["model.safetensors"], ())
         (folder / "export.json").write_text("[]")
         (done,) = lemonade.export(run, models="c0003", to=["safetensors"])
         assert "export.json: cannot be read" in done.problem and "Delete it, and export c0003 again" in done.problem
@@ -356,6 +365,34 @@ class TestExport:
         (done,) = lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "file/hub")
         assert [one.file for one in done.files] == ["model.onnx"]
         assert re.search(r"hub: cannot be written \(.*\)\. .*models/c0003 is whole", done.problem)
+
+    def test_a_hubs_folder_gets_all_or_nothing_and_the_command_can_be_repeated(self, run, tmp_path, monkeypatch):
+        copy = hub.shutil.copyfile
+
+        def half(source, target):
+            if source.parent.name != "c0003":
+                return copy(source, target)
+            target.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        arguments = {"models": "c0000,c0003,c0001", "to": ["safetensors"], "push_dir": tmp_path / "hub"}
+        with monkeypatch.context() as patch:
+            patch.setattr(hub.shutil, "copyfile", half)
+            done = lemonade.export(run, **arguments)
+        line = r"hub: cannot be written \(No space.*\)\. Nothing was left there; .*models/c0003 is whole\."
+        assert [bool(re.search(line, one.problem)) for one in done] == [False, True, False]
+        assert list((tmp_path / "hub").iterdir()) == []
+        (tmp_path / "hub/.lemonade-partial").mkdir()  # of a process that was killed
+        assert not any(one.problem for one in lemonade.export(run, **arguments))
+        found = sorted(path.relative_to(tmp_path / "hub").as_posix() for path in (tmp_path / "hub").rglob("*.*"))
+        assert found == [f"c000{k}/{file}" for k in (0, 1, 3) for file in ("README.md", "model.safetensors")]
+
+    def test_two_exports_at_once(self, run):
+        line = rf"models is in use by process {os.getpid()}\. Wait for it"
+        with locked(run / "models", "", LOCK), pytest.raises(LemonadeError, match=line):
+            lemonade.export(run, models="c0003", to=["safetensors"])
+        with locked(run / "models", ""):  # as a long training has it
+            assert not lemonade.export(run, models="c0003", to=["safetensors"])[0].problem
 
     def test_a_hubs_folder(self, run, tmp_path):
         lemonade.export(run, models="c0003", to=["onnx"], push_dir=tmp_path / "hub")
@@ -420,6 +457,18 @@ class TestExport:
             LemonadeError, match="onnx needs no_such_package.*pip install no_such_package.*others: safe"
         ):
             lemonade.export(run, to=["onnx"])
+
+    def test_a_broken_package_is_named_before_anything_is_written(self, run, monkeypatch, tmp_path):
+        (tmp_path / "broken_package.py").write_text("raise ImportError('stub')")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(Onnx, "needs", ("onnx", "broken_package"))
+        line = (
+            r"onnx needs broken_package, which cannot be imported here \(stub\)\. Install with: pip install "
+            r"--force-reinstall broken_package\. Or choose among the others: safe"
+        )
+        with pytest.raises(LemonadeError, match=line):
+            lemonade.export(run)
+        assert not (run / "models").exists()
 
     def test_a_front_without_members(self, tmp_path):
         with RunStore.create(tmp_path / "r", run_folders.CONFIG, run_folders.FACTS):

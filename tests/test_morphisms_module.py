@@ -1,3 +1,6 @@
+import os
+import stat
+import sys
 import weakref
 
 import numpy as np
@@ -148,7 +151,12 @@ def test_weights_mapping():
 def test_weights_files(tmp_path):
     graph = chain_network()
     weights, path = random_weights(graph, 0), tmp_path / "7.safetensors"
-    save_weights(weights, path)
+    mask = os.umask(0o027)
+    try:
+        save_weights(weights, path)
+    finally:
+        os.umask(mask)
+    assert sys.platform == "win32" or stat.S_IMODE(path.stat().st_mode) == 0o640
     again = load_weights(path)
     assert again.keys() == weights.keys() and all(torch.equal(again[name], weights[name]) for name in weights)
     assert [p.name for p in tmp_path.iterdir()] == ["7.safetensors"]

@@ -2,10 +2,11 @@
 
 import json
 import math
-import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import lemonade
 from lemonade.cli import main
@@ -55,16 +56,20 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_is(run, found):
     before, kept = json.loads(lost.read_text()), (found.folder / "1150-scratch-1.json").read_bytes()
     lost.unlink()
     (found.folder / "1150-inherited-2.safetensors").unlink()
-    steps = []
-    retrain(run, models="best", seeds=2, epochs=1, on_step=steps.append)
+    cut = found.folder / "1150-inherited-1.safetensors"
+    cut.write_bytes(cut.read_bytes()[:-8])
+    plans, steps = [], []
+    retrain(run, models="best", seeds=2, epochs=1, on_plan=plans.append, on_step=steps.append)
     made = sorted((step.training.start, step.training.seed) for step in steps)
-    assert made == [("inherited", 2), ("scratch", 2)]
+    assert made == [("inherited", 1), ("inherited", 2), ("scratch", 2)]
+    name = run.front.best().id
+    assert plans[0].lost == tuple(f"{name} from the search's weights, seed {seed}" for seed in (1, 2))
     assert (found.folder / "1150-inherited-2.safetensors").exists()
     after = json.loads(lost.read_text())
     assert {name: after[name] for name in ("error", "test")} == {name: before[name] for name in ("error", "test")}
     assert (found.folder / "1150-scratch-1.json").read_bytes() == kept
     retrain(run, models="best", seeds=2, epochs=1, on_plan=steps.append, on_step=steps.append)
-    assert len(steps) == 2
+    assert len(steps) == 3
 
 
 def test_one_start_is_enough_where_it_is_asked_for(run, found, capfd):
@@ -103,20 +108,21 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
         record.write_text(text.rstrip("}\n") + f", {more}}}")  # the last of two equal names counts
         with pytest.raises(LemonadeError, match="1150-scratch-1.json: cannot be read"):
             retrain(run, models="best", seeds=3, epochs=1)  # before anything is trained
-    record.write_text(text.replace(re.search(r'"test": .*,', text)[0], '"test": null,'))
+    undone = {**json.loads(text), "test": None, "sha256": None}  # as an earlier version wrote it, stopped in between
+    record.write_text(json.dumps(undone))
     weights = record.with_suffix(".safetensors")
     kept = weights.read_bytes()
     weights.write_bytes(b"junk")
     with pytest.raises(LemonadeError, match=r"1150-scratch-1.safetensors: .*Delete .*json, and that training is done"):
         retrain(run, models="best", seeds=2, epochs=1)
-    weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
-    with pytest.raises(LemonadeError, match=r"1150-scratch-1.safetensors: .*not those that were written .*Delete"):
-        retrain(run, models="best", seeds=2, epochs=1)
     weights.write_bytes(kept)
     record.write_text(text)
-    for wrong in ({"seeds": 0}, {"epochs": math.nan}, {"epochs": math.inf}, {"epochs": 0}):
-        with pytest.raises(LemonadeError, match="expected 1 to 10,000 seeds and at most as many epochs, got"):
-            retrain(run, **wrong)
+    for epochs in (math.nan, math.inf, 0):
+        line = f"^retrain: expected more than 0 and at most 10,000 epochs, got {epochs}\\.$"
+        with pytest.raises(LemonadeError, match=line):
+            retrain(run, epochs=epochs)
+    with pytest.raises(LemonadeError, match=r"^retrain: expected 1 to 10,000 seeds, got 0\.$"):
+        retrain(run, seeds=0)
     with pytest.raises(LemonadeError, match="1e-09 epochs of 1150 training images are no image at all"):
         retrain(run, epochs=1e-9)
     with pytest.raises(LemonadeError, match="expected 1 to 10,000 workers, got 0"):
@@ -133,15 +139,55 @@ def test_damaged_records_wrong_counts_and_lost_weights_are_named(run, found, tmp
 
 def test_the_command_prints_a_table_and_json(run, found, capsys):
     arguments = ["retrain", str(run.folder), "--models", "best", "--seeds", "2", "--epochs", "1"]
+    (found.folder / "1150-scratch-2.safetensors").write_bytes(b"junk")
     with pytest.raises(SystemExit):
         main(arguments)
     said = capsys.readouterr().out
+    assert (
+        f"Weights lost or damaged, trained again: {run.front.best().id} from fresh weights, seed 2\n1 training on"
+        in said
+    )
     assert run.front.best().id in said and "Mean ± standard deviation over seeds alone; 360 test images." in said
     assert f"lemonade report {run.folder}" in said
     with pytest.raises(SystemExit):
         main([*arguments, "--json"])
     document = json.loads(capsys.readouterr().out)
     assert document["models"][0]["scratch"]["test"]["seeds"] == 2
+
+
+def test_test_images_that_can_no_longer_be_read_are_told_before_anything_is_trained(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 10, 8, 8), dtype=np.uint8)
+    for part in ("train", "test"):
+        for label, name in enumerate("ab"):
+            (tmp_path / "images" / part / name).mkdir(parents=True)
+            for number, image in enumerate(pixels[label]):
+                Image.fromarray(image).save(tmp_path / "images" / part / name / f"{number}.png")
+    settings = {"evaluations": 1, "child_examples": 100, "workers": 1, "out": tmp_path / "r"}
+    run = lemonade.search(dataset=str(tmp_path / "images"), **settings)
+    broken = tmp_path / "images/test/a/3.png"
+    kept = broken.read_bytes()
+    broken.write_bytes(bytes(len(kept)))
+    line = r"r: .*: 1 of 20 images cannot be read: test/a/3.png \(empty or not an image\)\. Put them back as they were"
+    with pytest.raises(LemonadeError, match=line):
+        retrain(run)
+    assert not list(run.folder.glob("models/*/retrained/*"))
+    broken.write_bytes(kept)
+    steps = []
+    (done,) = retrain(run, seeds=1, epochs=1, start="scratch", on_step=steps.append).values()
+    assert len(steps) == 1 and done.trainings[0].test is not None
+
+
+def test_test_images_of_an_array_file_too(tmp_path):
+    images, labels = np.random.default_rng(0).random((20, 8, 8)), np.arange(20) % 2
+    arrays = {"x_train": images, "y_train": labels, "y_test": labels}
+    np.savez(tmp_path / "d.npz", **arrays, x_test=images[:, :4, :4])
+    run = lemonade.search(
+        dataset=str(tmp_path / "d.npz"), evaluations=1, child_examples=100, workers=1, out=tmp_path / "r"
+    )
+    steps = []
+    with pytest.raises(LemonadeError, match=r"x_test: expected channels, height, width \[1, 8, 8\]"):
+        retrain(run, seeds=1, epochs=1, on_plan=steps.append, on_step=steps.append)
+    assert not steps
 
 
 def test_nothing_else_opens_the_test_images():

@@ -16,7 +16,7 @@ from lemonade.errors import LemonadeError
 from lemonade.reporting import screen
 from lemonade.reporting.commands import command, short_path
 
-__all__ = ["command", "flowing", "print_error", "print_json", "print_next", "short_path"]
+__all__ = ["command", "flowing", "print_error", "print_json", "print_next", "print_warning", "short_path"]
 
 
 _CONTROL = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # JSON takes them as they are, a terminal as orders
@@ -40,6 +40,11 @@ def print_json(document: Any, indent: int | None = 2) -> None:
 def print_error(message: str) -> None:
     """Write what is wrong, on one line, to standard error."""
     print(f"error: {screen.printable(message)}", file=sys.stderr)
+
+
+def print_warning(message: str) -> None:
+    """Write what is wrong but does not stop the command, on one line, to standard error."""
+    print(f"warning: {screen.printable(message)}", file=sys.stderr)
 
 
 def print_next(console: Console, steps: Iterable[tuple[Sequence[str | Path], str]]) -> None:

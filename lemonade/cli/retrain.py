@@ -11,7 +11,7 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options
-from lemonade.cli.running import STOPPED_EARLY, terminated_as_interrupted
+from lemonade.cli.running import STOPPED_EARLY
 from lemonade.reporting import screen
 from lemonade.retraining import START_KINDS, rank, spread_text
 
@@ -51,24 +51,25 @@ def retrain(
 ) -> None:
     """Train networks to the end, from the search's weights and from fresh ones, and open the test images.
 
-    Nothing else opens them, so this is the honest error. What is done is kept: the same command goes on after a stop.
+    Nothing else uses them, so this is the honest error. What is done is kept: the same command goes on after a stop.
     """
-    from lemonade.history import Run
-    from lemonade.retraining.training import retrain as retrain_run
-
     console = screen.console(sys.stderr if as_json else None)
     shown = common.short_path(run)
 
     def announce(plan: Plan) -> None:
+        if plan.lost:
+            console.print(Text(f"Weights lost or damaged, trained again: {'; '.join(plan.lost)}"))
         console.print(Text(_announcement(plan)))
 
     def tell(step: Step) -> None:
         console.print(Text(_line(step)))
 
-    loaded = Run.load(run)
     try:
-        with terminated_as_interrupted():
-            found = retrain_run(loaded, models, seeds, epochs, start, device, workers, announce, tell)
+        from lemonade.history import Run
+        from lemonade.retraining.training import retrain as retrain_run
+
+        loaded = Run.load(run)
+        found = retrain_run(loaded, models, seeds, epochs, start, device, workers, announce, tell)
     except KeyboardInterrupt:
         print("Stopped; what was trained is kept. Go on with the same command.", file=sys.stderr)
         raise typer.Exit(STOPPED_EARLY) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +84,7 @@ def _carry_out(console: Console, folder: Path, work: Work, quiet: bool) -> int:
 
         run = work(on_event, stop)
     if problem := draw_front(run):
-        print(f"warning: {problem}", file=sys.stderr)
+        common.print_warning(problem)
     if not quiet:
         _conclude(console, run, shown)
     return 0 if run.finished else STOPPED_EARLY
@@ -120,20 +119,6 @@ def interrupts(stop: Stop, answer: Callable[[], None]) -> Iterator[None]:
 def _answer(panel: Listener) -> None:
     if isinstance(panel, Panel):
         panel.waiting(STOPPING)  # only a value is set here
-
-
-@contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM, which batch systems send, ends a command as Ctrl-C does."""
-
-    def handle(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def data_sentences(run: Run) -> list[str]:

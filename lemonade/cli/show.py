@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options
+from lemonade.errors import LemonadeError
 from lemonade.reporting import network, reading, screen, tables
 from lemonade.reporting.retrained import retrained_lines
-from lemonade.retraining import retrained
+from lemonade.retraining import Retrained, retrained
 from morphisms import activation_bytes, flops, params
 from morphisms.cost import node_shares
 
@@ -31,11 +33,16 @@ def show(run: options.RunFolder, model: options.ModelId, as_json: options.AsJson
 
     loaded = Run.load(run)
     member = loaded.member(model)
+    lines, group = [], None
+    try:
+        lines, group = retrained_lines(loaded, member.id), retrained(loaded, member.id)
+    except LemonadeError as error:  # the network itself can be shown all the same
+        common.print_warning(str(error))
     if as_json:
-        common.print_json(_document(loaded, member))
+        common.print_json(_document(loaded, member, group))
         return
     console, shown = screen.console(), common.short_path(run)
-    _print_summary(console, loaded, member)
+    _print_summary(console, loaded, member, lines)
     console.print()
     console.print(network.node_table(member.graph, console.width))
     console.print(Text(tables.FLOPS_NOTE, style="quiet"))
@@ -48,7 +55,7 @@ def show(run: options.RunFolder, model: options.ModelId, as_json: options.AsJson
     )
 
 
-def _print_summary(console: Console, run: Run, member: Member) -> None:
+def _print_summary(console: Console, run: Run, member: Member, retrainings: Sequence[str]) -> None:
     knee = run.front.knee
     place = "on the front" if reading.on_front(run, member) else "not on the front"
     place += ", the knee" if knee is not None and knee.id == member.id else ""
@@ -72,7 +79,7 @@ def _print_summary(console: Console, run: Run, member: Member) -> None:
             protocol = member.latency_protocol if name == "latency_ms" else ""
             value = numbers.measured(name, member.values[name])
             console.print(Text(f"{name} {value}{f', {protocol}' if protocol else ''}"))
-    for line in retrained_lines(run, member.id):
+    for line in retrainings:
         console.print(Text(f"retrained {line}"))
     evaluation = member.evaluation
     if evaluation.status.value != "ok":
@@ -104,9 +111,9 @@ def _print_history(console: Console, run: Run, member: Member, shown: Path) -> N
         console.print(Text(f"  ... {rest}: {common.command('lineage', shown, member.id)}", style="quiet"))
 
 
-def _document(run: Run, member: Member) -> dict[str, Any]:
+def _document(run: Run, member: Member, group: Retrained | None) -> dict[str, Any]:
     shares = node_shares(member.graph)
-    beside, group = network.neighbours(run, member), retrained(run, member.id)
+    beside = network.neighbours(run, member)
     nodes = [
         {
             "name": node.name,

@@ -53,7 +53,7 @@ def load_dataset(
 
 
 def load_test(name: str, settings: DataSettings, cache: Path | None = None, progress: Progress | None = None) -> Split:
-    """Open the test images of a data set: uint8, of the shape of the training images. Nothing else opens them.
+    """Open the test images of a data set: uint8, of the shape of the training images. Nothing else shows them.
 
     Args:
         name: As in `load_dataset`.

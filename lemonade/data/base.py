@@ -50,7 +50,7 @@ class Dataset:
         name: What it was asked for by: a known name or a path.
         train: Images to train on.
         validation: Images to choose by, in random order, so that any first part of them is a fair sample.
-        test_images: How many test images there are.
+        test_images: How many test images there are, of image files those that can be decoded.
         classes: Names, in the order of the labels.
         mean: Per channel, of the training split's pixels scaled to [0, 1].
         std: Likewise the (biased) standard deviation, never 0.

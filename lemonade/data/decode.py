@@ -17,12 +17,13 @@ from lemonade.data.arrays import LARGEST_DEFAULT_SIDE
 from lemonade.data.base import SMALLEST_SIDE, Progress
 from lemonade.data.cache import Array
 from lemonade.data.fitting import fit_image
-from lemonade.errors import LemonadeError
+from lemonade.errors import UnreadableImagesError
 
 _CHUNK = 128  # images a task
 _SAMPLE = 1000  # images whose size is looked at for the default side
 _NAMED = 10  # unreadable images that an error names
 _ORIENTATION = 0x0112  # EXIF tag
+_ADVICE = "Repair or remove them, or leave them out with --skip-unreadable."
 
 Opener = Callable[[int], Image.Image]
 
@@ -76,6 +77,22 @@ def decode(
     return pixels, failures
 
 
+def undecodable(
+    open_image: Opener, count: int, side: int, fit: Fit, channels: int, progress: Progress | None = None
+) -> dict[int, str]:
+    """Why images cannot be decoded, by position: those that `decode` with the same arguments would name.
+
+    Nothing of what the others show is kept.
+    """
+    nothing = np.zeros((1, 1, 1), dtype=np.uint8)
+
+    def look(image: Image.Image) -> Array:
+        to_array(image, side, fit, channels == 1)
+        return nothing
+
+    return decode_with(look, open_image, count, nothing.shape, progress)[2]
+
+
 def decode_with(
     prepare: Callable[[Image.Image], Array],
     open_image: Opener,
@@ -124,7 +141,9 @@ def decode_with(
     return pixels, colourful, dict(sorted(failures.items()))
 
 
-def check_failures(where: str, names: Sequence[str], failures: Mapping[int, str], skip: bool) -> None:
+def check_failures(
+    where: str, names: Sequence[str], failures: Mapping[int, str], skip: bool, advice: str = _ADVICE
+) -> None:
     """Stop for images that could not be read.
 
     Args:
@@ -132,19 +151,20 @@ def check_failures(where: str, names: Sequence[str], failures: Mapping[int, str]
         names: Of all images, those that could be read too.
         failures: Reasons by position.
         skip: Go on without them, unless none could be read.
+        advice: What to do.
 
     Raises:
-        LemonadeError: naming the first ten, with reasons.
+        UnreadableImagesError: naming the first ten, with reasons.
     """
     if not failures or (skip and len(failures) < len(names)):
         return
     named = ", ".join(f"{names[position]} ({reason})" for position, reason in list(failures.items())[:_NAMED])
     more = f" and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
     if len(failures) == len(names):
-        raise LemonadeError(f"{where}: none of the {len(names)} images can be read: {named}{more}. Replace them.")
-    raise LemonadeError(
-        f"{where}: {len(failures)} of {len(names)} images cannot be read: {named}{more}. "
-        "Repair or remove them, or leave them out with --skip-unreadable."
+        found = f"{where}: none of the {len(names)} images can be read: {named}{more}."
+        raise UnreadableImagesError(found, "Replace them.")
+    raise UnreadableImagesError(
+        f"{where}: {len(failures)} of {len(names)} images cannot be read: {named}{more}.", advice
     )
 
 

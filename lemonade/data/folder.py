@@ -1,6 +1,7 @@
 """The source for folders of images per class: which image goes where, and reading them.
 
-The images of the test part are listed and counted, and opened by `load_test` alone.
+What the images of the test part show is seen by `load_test` alone; before, they are listed, and decoded to know that
+each can be.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from lemonade.config import FIT_WORDS, DataSettings
 from lemonade.data.base import Dataset, Request, Split, channel_statistics
 from lemonade.data.cache import Array, cached
-from lemonade.data.decode import check_failures, decode, default_side, file_opener
+from lemonade.data.decode import check_failures, decode, default_side, file_opener, undecodable
 from lemonade.data.listing import Image, Listing, list_folder
 from lemonade.data.splits import (
     Integers,
@@ -39,18 +40,21 @@ class FolderSource:
         train, validation, notes = self._read_splits(request, listing, parts)
         for split, word in ((train, "training"), (validation, "validation")):
             check_counts(name, listing.classes, split.labels.numpy(), [word])  # some were perhaps unreadable
+        channels, side, _ = train.images.shape[1:]
+        test = _decodable(request, listing.root, parts["test"], side, channels)
+        check_counts(name, listing.classes, _labels(parts["test"])[test], ["test"])
         mean, std = channel_statistics(train.images)
         return Dataset(
             name=name,
             train=train,
             validation=validation,
-            test_images=len(parts["test"]),
+            test_images=len(test),
             classes=listing.classes,
             mean=mean,
             std=std,
             flip=bool(settings.flip),
             split_hash=_hash(listing.root, parts),
-            notes=(*_notes(listing, parts), *notes),
+            notes=(*_notes(listing, parts), *_left_out(parts["test"], test, "test image"), *notes),
             split_seed=settings.split_seed,
             decoded=True,
         )
@@ -73,11 +77,7 @@ class FolderSource:
         side = asked or default_side(file_opener([f"{listing.root}/{image.path}" for image in files]), len(files))
         whole, kept = _read(request, listing.root, files, side, None)
         border = int(np.searchsorted(kept, len(parts["train"])))
-        notes = []
-        if left_out := [files[position].path for position in np.setdiff1d(np.arange(len(files)), kept)]:
-            plural = "s" if len(left_out) > 1 else ""
-            more = ", ..." if len(left_out) > 10 else ""
-            notes.append(f"{len(left_out):,} unreadable image{plural} left out: {', '.join(left_out[:10])}{more}")
+        notes = _left_out(files, kept, "image")
         why = "" if asked else " (the median, at most 64; image_size sets another)"
         colours = "grey" if whole.images.shape[1] == 1 else "RGB"
         notes.append(f"images brought to {side}x{side}{why}, {colours}, {FIT_WORDS[request.settings.fit]}")
@@ -117,22 +117,54 @@ def _read(
     request: Request, root: Path, files: Sequence[Image], side: int, channels: int | None
 ) -> tuple[Split, Integers]:
     """Decode files, or take them from the cache: the images that could be read and their positions in `files`."""
-    paths = [image.path for image in files]
-    skip, fit = request.settings.skip_unreadable, request.settings.fit
+    opener = file_opener([f"{root}/{image.path}" for image in files])
 
     def make() -> dict[str, Array]:
-        opener = file_opener([f"{root}/{path}" for path in paths])
-        images, failures = decode(opener, len(files), side, fit, channels, request.progress)
-        check_failures(request.name, paths, failures, skip)
-        return {"images": images, "kept": np.delete(np.arange(len(files)), list(failures))}
+        images, failures = decode(opener, len(files), side, request.settings.fit, channels, request.progress)
+        return {"images": images, "kept": _kept(request, files, failures)}
 
-    key = None
-    if request.cache is not None:
-        stamps = [_stamp(root, path) for path in paths]
-        key = ["folder", str(root.resolve()), paths, stamps, side, fit, channels, skip]
+    key = _key("folder", request, root, files, side, channels)
     arrays = cached(request.cache, key, ("images", "kept"), make)
     kept = np.asarray(arrays["kept"])
     return Split(torch.from_numpy(arrays["images"]), torch.from_numpy(_labels(files)[kept])), kept
+
+
+def _decodable(request: Request, root: Path, files: Sequence[Image], side: int, channels: int) -> Integers:
+    """Positions of the files that `_read` will be able to read; it refuses the same ones in the same words."""
+    opener = file_opener([f"{root}/{image.path}" for image in files])
+
+    def make() -> dict[str, Array]:
+        failures = undecodable(opener, len(files), side, request.settings.fit, channels, request.progress)
+        return {"kept": _kept(request, files, failures)}
+
+    key = _key("decodable", request, root, files, side, channels)
+    return np.asarray(cached(request.cache, key, ("kept",), make)["kept"])
+
+
+def _kept(request: Request, files: Sequence[Image], failures: Mapping[int, str]) -> Integers:
+    """Positions of the files without failures, if there may be any."""
+    check_failures(request.name, [image.path for image in files], failures, request.settings.skip_unreadable)
+    return np.delete(np.arange(len(files)), list(failures))
+
+
+def _key(
+    kind: str, request: Request, root: Path, files: Sequence[Image], side: int, channels: int | None
+) -> list[object]:
+    """All that decoded files depend on; nothing where there is no cache, since looking at each takes its time."""
+    if request.cache is None:
+        return []
+    paths, settings = [image.path for image in files], request.settings
+    stamps = [_stamp(root, path) for path in paths]
+    return [kind, str(root.resolve()), paths, stamps, side, settings.fit, channels, settings.skip_unreadable]
+
+
+def _left_out(files: Sequence[Image], kept: Integers, what: str) -> list[str]:
+    """A sentence on the files that are not among the kept positions, if there are any."""
+    paths = [files[position].path for position in np.setdiff1d(np.arange(len(files)), kept)]
+    if not paths:
+        return []
+    plural, more = "s" if len(paths) > 1 else "", ", ..." if len(paths) > 10 else ""
+    return [f"{len(paths):,} unreadable {what}{plural} left out: {', '.join(paths[:10])}{more}"]
 
 
 def _stamp(root: Path, path: str) -> tuple[int, int]:

@@ -171,7 +171,8 @@ def _decode(request: Request, data: Any, key: list[Any], train: Split | None) ->
         if train is not None:
             channels, side = train.images.shape[1], train.images.shape[2]
         images, failures = decode(opener, count, side, request.settings.fit, channels, request.progress)
-        check_failures(request.name, [f"image {i}" for i in range(count)], failures, skip=False)
+        advice = f"Delete the files of this set in {data_root()}: it is downloaded again."
+        check_failures(request.name, [f"image {i}" for i in range(count)], failures, skip=False, advice=advice)
         return {"images": images, "labels": labels}
 
     shape = list(train.images.shape[1:]) if train is not None else request.settings.image_size

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from lemonade.data import Dataset, calibration_batch
@@ -70,7 +69,7 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
         values = _measured(module, bench, stages["trained"])
         try:
             save_weights(weights, Path(job.output))
-        except (OSError, SafetensorError) as error:  # the child is well: that is the run's affair
+        except OSError as error:  # the child is well: that is the run's affair
             status, message = Status.FAILED, _one_line(error)
             payload[RUN_FAULT] = f"{job.output}: the weights cannot be written ({message})."
     except StoppedError as error:

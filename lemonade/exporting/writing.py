@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
+import importlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError, unknown
 from lemonade.exporting import FORMATS, Format, Model, Written
 from lemonade.exporting.card import about, card
-from lemonade.files import make_folder, write_whole, writing
+from lemonade.exporting.hub import CARD, HubFolder
+from lemonade.files import locked, make_folder, write_whole, writing
 from lemonade.history import Run
 from lemonade.members import EXPORT_RECORD, MODELS, Member
+from lemonade.onnx_program import silence
 from lemonade.records import read_record, write_record
 from lemonade.subject import Subject, check_kind
 from morphisms import file_sha256
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 MOST_IMAGES = 256
 """Images that each file is checked on."""
-CARD = "README.md"
+LOCK = ".export.lock"
+"""One export of a run at a time, also while networks are trained long."""
 KEPT = "What was exported before it is whole."
 
 
@@ -41,7 +44,8 @@ class Exported:
         kept: Files of earlier exports, with the same weights; the card lists them too.
         removed: Names of files of earlier exports that held, or may have held, other weights.
         card: The card of `files` alone.
-        problem: One line on what went wrong; empty if nothing did. With files: only the copy for a hub failed.
+        problem: One line on what went wrong; empty if nothing did. With files: those are whole, the rest failed, or the
+            copy for a hub.
     """
 
     id: str
@@ -95,23 +99,24 @@ def export(
         goes on.
 
     Raises:
-        LemonadeError: for an unknown network or format, a missing package, or a `push_dir` that holds files.
+        LemonadeError: for an unknown network or format, a package that is missing or broken, a `push_dir` that holds
+            files, or a run that another process exports.
     """
     run = run if isinstance(run, Run) else Run.load(run)
     check_kind(weights)
     formats = _wanted(to)
     members = run.choose(models)
-    if push_dir is not None:
-        _check_push_dir(Path(push_dir))
+    hub = None if push_dir is None else HubFolder(Path(push_dir), alone=len(members) == 1)
     order = _Order(formats, weights, licence, *_images(run))
     done = []
-    for member in members:
-        made = _exported(run, member, order)
-        if push_dir is not None and made.files:
-            made = _laid_out(made, Path(push_dir) if len(members) == 1 else Path(push_dir) / made.id)
-        done.append(made)
-        if on_model is not None:
-            on_model(made)
+    with locked(run.folder / MODELS, KEPT, LOCK), hub or nullcontext():
+        for member in members:
+            made = _exported(run, member, order)
+            if hub is not None and not made.problem:
+                made = _laid_out(made, hub)
+            done.append(made)
+            if on_model is not None:
+                on_model(made)
     return done
 
 
@@ -125,14 +130,27 @@ def _wanted(names: Sequence[str]) -> list[Format]:
     if not found:
         raise LemonadeError(f"to: expected one or more of {', '.join(FORMATS)}.")
     for one in found.values():
-        missing = [package for package in one.needs if importlib.util.find_spec(package) is None]
-        if missing:
-            others = ",".join(name for name in FORMATS if name != one.name)
-            raise LemonadeError(
-                f"to: {one.name} needs {' and '.join(missing)}, not installed here. Install with: pip install "
-                f"{' '.join(missing)}. Or choose among the others: {others}"
-            )
+        for package in one.needs:
+            _check_package(one, package)
     return list(found.values())
+
+
+def _check_package(one: Format, package: str) -> None:
+    """Refuse a format whose package is not there or is broken."""
+    try:
+        with silence():
+            importlib.import_module(package)
+        return
+    except Exception as error:  # whatever a broken package raises
+        absent = isinstance(error, ModuleNotFoundError) and error.name == package
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+    what = "not installed here" if absent else f"which cannot be imported here ({reason})"
+    how = "" if absent else "--force-reinstall "
+    others = ",".join(name for name in FORMATS if name != one.name)
+    raise LemonadeError(
+        f"to: {one.name} needs {package}, {what}. Install with: pip install {how}{package}. Or choose among the "
+        f"others: {others}"
+    )
 
 
 def _images(run: Run) -> tuple[Tensor, str]:
@@ -171,7 +189,9 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
     make_folder(folder, KEPT)
     sha256 = file_sha256(subject.path)
     earlier = _earlier(folder, sha256, f"export {member.id} again")
-    files = tuple(_file(one, model, folder, order, wanted) for one in order.formats)
+    files, problems = _files(model, folder, order, wanted)
+    if not files:
+        return Exported(member.id, folder, problem=problems[0])
     kept = tuple(one for one in earlier if one.format not in {new.format for new in files})
     known = {one.file for one in (*files, *kept)}
     removed = tuple(one.file for one in FORMATS.values() if one.file not in known and (folder / one.file).exists())
@@ -179,7 +199,6 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
         with writing(folder / name, "Delete it: it may hold other weights than the card says."):
             (folder / name).unlink()
     whole = sorted((*files, *kept), key=lambda one: list(FORMATS).index(one.format))
-    write_whole(folder / CARD, card(subject, whole, order.licence), KEPT)
     record = {
         "id": member.id,
         "values": dict(member.values),
@@ -188,9 +207,28 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
         "errors": dict(subject.errors),
         "files": [asdict(one) for one in whole],
     }
-    write_record(folder / EXPORT_RECORD, record, KEPT)
-    own_card = card(subject, files, order.licence)
-    return Exported(member.id, folder, subject.words, files, kept, removed, own_card)
+    # also where a format could not be written: there may be room for these
+    for write in (
+        partial(write_record, folder / EXPORT_RECORD, record, KEPT),
+        partial(write_whole, folder / CARD, card(subject, whole, order.licence), KEPT),
+    ):
+        try:
+            write()
+        except LemonadeError as error:
+            problems.append(str(error))
+    own_card, problem = card(subject, files, order.licence), next(iter(problems), "")
+    return Exported(member.id, folder, subject.words, files, kept, removed, own_card, problem)
+
+
+def _files(model: Model, folder: Path, order: _Order, wanted: Tensor) -> tuple[tuple[Written, ...], list[str]]:
+    """Write the formats one by one, up to the first that cannot be; those written, and why it cannot."""
+    files = []
+    for one in order.formats:
+        try:
+            files.append(_file(one, model, folder, order, wanted))
+        except LemonadeError as error:
+            return tuple(files), [str(error)]
+    return tuple(files), []
 
 
 def _earlier(folder: Path, sha256: str, cure: str) -> list[Written]:
@@ -217,37 +255,25 @@ def _file(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor
     from morphisms.verify import relative_error
 
     path = folder / one.file
-    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    aside = path.with_name(f"{path.stem}.partial{path.suffix}")
     try:
-        one.write(model, partial)
+        one.write(model, aside)
         with torch.no_grad():
-            deviation = relative_error(wanted, one.logits(partial, order.images))
-        size = partial.stat().st_size
-        partial.replace(path)
+            deviation = relative_error(wanted, one.logits(aside, order.images))
+        size = aside.stat().st_size
+        aside.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:
         text = " ".join(str(error).split())[:200]
         raise LemonadeError(f"{path}: cannot be written ({text}). {KEPT}") from None
     finally:
         with suppress(OSError):
-            partial.unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
     return Written(one.name, one.file, size, deviation, order.checked_on)
 
 
-def _check_push_dir(target: Path) -> None:
-    """Refuse a folder with files in it: a card of one network beside weights of another would mislead."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        what = "it holds some" if target.is_dir() else "it is a file"
-        raise LemonadeError(f"{target}: expected a new or an empty folder for the files, and {what}. Choose another.")
-
-
-def _laid_out(made: Exported, target: Path) -> Exported:
-    """Copy a network's files as a model hub expects them, its card among them."""
+def _laid_out(made: Exported, hub: HubFolder) -> Exported:
     try:
-        with writing(target, f"{made.folder} is whole."):
-            target.mkdir(parents=True, exist_ok=True)
-            for file in made.files:
-                shutil.copyfile(made.folder / file.file, target / file.file)
-            (target / CARD).write_text(made.card, encoding="utf-8")
+        hub.add(made.folder, [one.file for one in made.files], made.card)
     except LemonadeError as error:
         return replace(made, problem=str(error))
     return made

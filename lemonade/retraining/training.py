@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +27,9 @@ from lemonade.retraining.records import (
 )
 from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
 from morphisms import OPERATORS, Site, file_sha256
+
+if TYPE_CHECKING:
+    from lemonade.data import Split
 
 DEFAULT_EPOCHS = 60
 LEAST_EXAMPLES = 50_000
@@ -59,12 +64,14 @@ class Plan:
         examples: Training images each will see.
         workers: Trainings side by side.
         seconds: What that takes if each network trains as fast as it did in the search.
+        lost: Those of them that were done before and whose weights are gone or not what was written, in words.
     """
 
     trainings: int
     examples: int
     workers: int
     seconds: float
+    lost: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -98,8 +105,8 @@ def retrain(
     """Train networks of a run to the end, and read their error on the test images.
 
     Each is trained `seeds` times from the weights that the search left and, unless one start is enough, as often from
-    fresh ones. What was done by an earlier call with as many epochs is not done again. Only then are the test images
-    opened, once.
+    fresh ones. What was done by an earlier call with as many epochs is not done again if its weights are whole. Only
+    then are the test images used; that they can be read is seen to before.
 
     Args:
         run: A run or its folder.
@@ -120,8 +127,10 @@ def retrain(
             written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
-    if not 1 <= seeds <= MOST or (epochs is not None and not 0 < epochs <= MOST):
-        raise LemonadeError(f"retrain: expected 1 to {MOST:,} seeds and at most as many epochs, got {seeds}, {epochs}.")
+    if not 1 <= seeds <= MOST:
+        raise LemonadeError(f"retrain: expected 1 to {MOST:,} seeds, got {seeds}.")
+    if epochs is not None and not 0 < epochs <= MOST:
+        raise LemonadeError(f"retrain: expected more than 0 and at most {MOST:,} epochs, got {epochs}.")
     if epochs is not None and round(epochs * run.facts.train) < 1:
         raise LemonadeError(f"retrain: {epochs} epochs of {run.facts.train} training images are no image at all.")
     if workers is not None and not 1 <= workers <= MOST:
@@ -168,8 +177,10 @@ class _Session:
         waiting = [task for task in self.tasks if not self._is_done(task)]
         for task in waiting:
             make_folder(self._folder(task.member), KEPT)
-        if waiting and on_plan is not None:
-            on_plan(self._plan(waiting))
+        if waiting:
+            _ = self._test  # what cannot be read is told before anything is trained
+            if on_plan is not None:
+                on_plan(self._plan(waiting))
         running: dict[str, _Task] = {}
         evaluator = self.assembly.evaluator(self.run.folder / MODELS) if waiting else None
         while evaluator is not None and (waiting or running):
@@ -189,13 +200,21 @@ class _Session:
     def _is_done(self, task: _Task) -> bool:
         """Whether it has its record, and the weights that this tells of."""
         path = self._record(task)
-        return path.exists() and (path.with_suffix(".safetensors").exists() or read_training(path).error is None)
+        if not path.exists():
+            return False
+        training, weights = read_training(path), path.with_suffix(".safetensors")
+        if training.error is None:
+            return True
+        return weights.exists() and training.sha256 in (None, file_sha256(weights))
 
     def _plan(self, tasks: list[_Task]) -> Plan:
         workers = min(self.assembly.workers, len(tasks))
         stages = [task.member.evaluation.stages["trained"] for task in tasks]
         seconds = sum(self.examples * one.seconds / max(1, one.examples) for one in stages) / workers
-        return Plan(len(tasks), self.examples, workers, seconds)
+        lost = tuple(
+            f"{one.member.id} {read_training(self._record(one)).origin}" for one in tasks if self._record(one).exists()
+        )
+        return Plan(len(tasks), self.examples, workers, seconds, lost)
 
     def _trained(self) -> dict[str, Retrained]:
         found = {member.id: retrained(self.run, member.id, self.examples) for member in self.members}
@@ -246,10 +265,16 @@ class _Session:
         training.save(self._folder(task.member))
         return training
 
-    def _open_test(self) -> None:
-        """Read the test images with each trained network that has not been asked yet."""
+    @cached_property
+    def _test(self) -> Split:
+        """The test images, which no training sees."""
         from lemonade.data import load_test
         from lemonade.data.cache import cache_folder
+
+        return load_test(self.run.config.dataset, self.run.config.data, cache_folder())
+
+    def _open_test(self) -> None:
+        """Read the test images with each trained network that has not been asked yet."""
         from lemonade.training import read_error
         from morphisms import build_module, load_weights
 
@@ -262,7 +287,6 @@ class _Session:
         if not unread:
             return
         dataset, device = self.assembly.dataset, self.assembly.device
-        test = load_test(self.run.config.dataset, self.run.config.data, cache_folder())
         for graph, one, folder in unread:
             path = folder / f"{one.name}.safetensors"
             try:
@@ -271,7 +295,7 @@ class _Session:
                 raise LemonadeError(
                     f"{path}: {error}. Delete {path.with_suffix('.json')}, and that training is done again."
                 ) from None
-            reading = read_error(module, test, dataset, device)
+            reading = read_error(module, self._test, dataset, device)
             replace(one, test=reading.error).save(folder)
 
     def _folder(self, member: Member) -> Path:
