@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from lemonade import numbers
@@ -156,12 +157,17 @@ def _print(console: Console, comparison: Comparison) -> None:
     from lemonade.comparing.rows import METHOD_HEADS, error_rows, method_rows
     from lemonade.comparing.words import words
 
-    columns = [Column(title, right=position > 0) for position, title in enumerate(METHOD_HEADS)]
-    console.print(fitted(columns, method_rows(comparison), console.width))
+    console.print(_table(METHOD_HEADS, method_rows(comparison), console.width))
     heads, *rows = error_rows(comparison)
     console.print(Text(f"\n{comparison.reading.capitalize()}, attained by half of the runs", style="quiet"))
-    console.print(
-        fitted([Column(head, right=position > 0) for position, head in enumerate(heads)], rows, console.width)
-    )
+    console.print(_table(heads, rows, console.width))
     console.print()
     console.print(tables.paragraph(words(comparison), style=""))
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """Figures by method, whose name goes on in the next line where it is long."""
+    first, *others = heads
+    return fitted(
+        [Column(first, gives_way=True, folds=True), *[Column(head, right=True) for head in others]], rows, width
+    )
