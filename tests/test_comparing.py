@@ -112,7 +112,7 @@ def test_runs_are_grouped_by_method_and_settings(tmp_path):
     groups = grouped(runs)
     assert [(group.name, group.seeds) for group in groups] == [
         ("lemonade", [1, 2]),
-        ("lemonade search.inherit=false", [1]),
+        ("lemonade inherit=false", [1]),
         ("aging", [1]),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from lemonade.comparing.course import By, Course
 from lemonade.config import Config
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.settings import flat
+from lemonade.settings import flat, setting_names
 
 APART = {"seed", "keep", "tensorboard", "plugins", "dataset", "workers", "device", "limits", "boxes"}
 """Settings in which runs of one method may differ, beside budgets: by `check_comparable` what matters is the same."""
@@ -150,14 +151,24 @@ def _meaning(run: Run) -> dict[str, str]:
     }
 
 
+_WHOLE = re.compile(r"\.0\b")
+"""What JSON puts behind numbers that are whole."""
+
+
 def _names(settings: Sequence[Mapping[str, str]]) -> list[str]:
     usual, names = flat_settings(Config()), []
     for known in settings:
         alike = [other for other in settings if other["method"] == known["method"]]
         telling = [
-            f"{name}={value}"
+            f"{_short(name)}={_WHOLE.sub('', value)}"
             for name, value in known.items()
             if value != usual[name] and len({other[name] for other in alike}) > 1
         ]
         names.append(" ".join([known["method"], *telling]))
     return names
+
+
+def _short(name: str) -> str:
+    """A setting's name without its section, if no other is called so."""
+    last = name.rpartition(".")[2]
+    return last if sum(one.rpartition(".")[2] == last for one in setting_names()) == 1 else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#000000")
 """Okabe and Ito's, which colour-blind people can tell apart; the first method's first."""
+WIDTH, HEIGHT, ROW = 5.6, 4.2, 0.17
+"""Inches; `ROW` of each row of the legend beyond three."""
+LETTERS, LINE = 90, 8
+"""Letters of the legend that a picture is wide, and how many the sample of a line takes."""
 STYLES = ("-", "--", "-.", ":")
 AXIS_NAMES: dict[By, str] = {"examples": "training images seen", "seconds": "seconds"}
 
@@ -77,7 +82,8 @@ def _surfaces(comparison: Comparison, resource: str) -> Figure:
 def _lines(axes: Axes, position: int, group: Group, at: Values, bands: Values) -> None:
     """A step line and the band around it; `bands` are its lower end, the line and its upper end, (3, points)."""
     low, middle, high = bands
-    colour, style = COLOURS[position % len(COLOURS)], STYLES[position % len(STYLES)]
+    # behind the last colour, each begins again with another style
+    colour, style = COLOURS[position % len(COLOURS)], STYLES[(position + position // len(COLOURS)) % len(STYLES)]
     label = f"{group.name} ({len(group.courses)})"
     axes.step(at, middle, where="post", color=colour, linestyle=style, label=label)
     axes.fill_between(at, low, high, step="post", color=colour, alpha=0.14, linewidth=0)
@@ -87,7 +93,7 @@ def _figure() -> tuple[Figure, Axes]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.6, 4.2), dpi=150, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=150, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure, figure.subplots()
 
@@ -105,7 +111,10 @@ def _finish(figure: Figure, axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.short(value).replace(".0 ", " ")))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, min(3, len(labels), LETTERS // max(len(label) + LINE for label in labels)))
+    rows = math.ceil(len(labels) / columns)
+    figure.set_figheight(HEIGHT + ROW * max(0, rows - 3))  # a long legend takes nothing from the plot
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False, fontsize=8,
+        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8,
         title="runs in parentheses", title_fontsize=8,
     )  # fmt: skip
