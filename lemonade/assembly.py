@@ -17,6 +17,7 @@ from lemonade.facts import DataFacts
 from lemonade.methods import Search, Setting, make_search
 from lemonade.objectives import Kind, Objective, costs, resolve, vector
 from lemonade.plugins import load_plugins
+from lemonade.runfolder import WORK
 from lemonade.spaces import SPACES
 from morphisms import NetworkGraph
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from lemonade.evaluate.workers import WorkerEvaluator
     from lemonade.history import Run
 
-WORK = ".work"
-"""Folder inside the run folder for data that workers map; made anew at each start."""
 COARSE_IMAGES, COARSE_ERROR = 50, 0.1
 """With fewer validation images a warning tells how far such an error is from the true one."""
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lemonade.errors import LemonadeError
+from lemonade.runfolder import LOCK
 
 LOCK_TRIES, LOCK_WAIT = 4, 0.05  # seconds
 
@@ -64,7 +65,7 @@ def make_folder(folder: Path, advice: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def lock_folder(folder: Path, advice: str, name: str = ".lock") -> int:
+def lock_folder(folder: Path, advice: str, name: str = LOCK) -> int:
     """Lock a folder for this process; closing the returned file, or dying, gives it back.
 
     Child processes do not hold it: Python hands no file to a spawned process. Another `name` is another lock.
@@ -90,7 +91,7 @@ def lock_folder(folder: Path, advice: str, name: str = ".lock") -> int:
 
 
 @contextmanager
-def locked(folder: Path, advice: str, name: str = ".lock") -> Iterator[None]:
+def locked(folder: Path, advice: str, name: str = LOCK) -> Iterator[None]:
     """Have a folder, made if need be, for this process alone among those that ask for the lock of this name.
 
     Raises:
@@ -114,7 +115,7 @@ def is_held(folder: Path) -> bool | None:
     import fcntl
 
     try:
-        lock = os.open(folder / ".lock", os.O_RDONLY)
+        lock = os.open(folder / LOCK, os.O_RDONLY)
     except FileNotFoundError:
         return False
     except OSError:

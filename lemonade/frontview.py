@@ -17,9 +17,9 @@ from lemonade.deciding import Choice, check_weights, choose_by_weights, high_tra
 from lemonade.errors import LemonadeError
 from lemonade.files import write_whole
 from lemonade.front import Points, hypervolume, knee
-from lemonade.journal import check_target
 from lemonade.members import Member
 from lemonade.objectives import Kind, Objective, vector
+from lemonade.runfolder import check_target
 
 if TYPE_CHECKING:
     import pandas

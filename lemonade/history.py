@@ -15,10 +15,11 @@ from lemonade.errors import LemonadeError
 from lemonade.files import is_held
 from lemonade.front import Front
 from lemonade.frontview import FrontView
-from lemonade.journal import NAME, read_journal
+from lemonade.journal import read_journal
 from lemonade.ledger import INTERRUPTED, Generation, Ledger, State, known_fields
 from lemonade.members import Member
 from lemonade.objectives import vector
+from lemonade.runfolder import GRAPHS, JOURNAL
 from lemonade.types import Candidate, Evaluation, Spent, Status
 from morphisms import GraphError, load_graph
 
@@ -54,13 +55,13 @@ class Candidates(Mapping[str, Candidate]):
 
     def _make(self, record: Mapping[str, Any]) -> Candidate:
         try:
-            graph = load_graph(self._folder / "graphs" / f"{record['graph']}.json")
+            graph = load_graph(self._folder / GRAPHS / f"{record['graph']}.json")
             return Candidate.from_json(known_fields(Candidate, record), graph)
         except GraphError as error:
             raise LemonadeError(f"{error}. Without it candidate {record['id']} cannot be read.") from None
         except (KeyError, TypeError, ValueError) as error:
             raise LemonadeError(
-                f"{self._folder / NAME}: the record of candidate {record.get('id')} is damaged ({error!r})."
+                f"{self._folder / JOURNAL}: the record of candidate {record.get('id')} is damaged ({error!r})."
             ) from None
 
 
@@ -110,15 +111,15 @@ class Run:
         folder = Path(folder)
         if not folder.is_dir():
             raise LemonadeError(f"{folder}: there is no such run folder.")
-        if not (folder / NAME).is_file():
-            raise LemonadeError(f"{folder} is not a run folder: it holds no {NAME}.")
+        if not (folder / JOURNAL).is_file():
+            raise LemonadeError(f"{folder} is not a run folder: it holds no {JOURNAL}.")
         held = is_held(folder)  # first the lock, then the lines: what was written before it was let go is then seen
-        lines = read_journal(folder / NAME)
+        lines = read_journal(folder / JOURNAL)
         if not lines:
             raise LemonadeError(f"{folder}: its run never began. Start it again, with --out {folder}.")
         if lines[0]["type"] != "run":
-            raise LemonadeError(f"{folder / NAME} line 1: expected a line of type 'run', got '{lines[0]['type']}'.")
-        ledger = Ledger(folder / NAME)
+            raise LemonadeError(f"{folder / JOURNAL} line 1: expected a line of type 'run', got '{lines[0]['type']}'.")
+        ledger = Ledger(folder / JOURNAL)
         for line in lines:
             ledger.take(line)
         return cls(folder, ledger, held)
@@ -188,7 +189,7 @@ class Run:
             point = vector(values, self.objectives, self.smoothed)
             plain = vector(values, self.objectives, smoothed=False)
         except KeyError as missing:
-            raise LemonadeError(f"{self.folder / NAME}: damaged, {name} has no value of {missing}.") from None
+            raise LemonadeError(f"{self.folder / JOURNAL}: damaged, {name} has no value of {missing}.") from None
         return point if all(map(math.isfinite, (*point, *plain))) else None
 
     def member(self, name: str) -> Member:
@@ -242,7 +243,7 @@ class Run:
         while line[-1].parent is not None:
             line.append(self.member(line[-1].parent))
             if len(line) > len(self.candidates):
-                raise LemonadeError(f"{self.folder / NAME}: damaged, {line[-1].id} is its own ancestor.")
+                raise LemonadeError(f"{self.folder / JOURNAL}: damaged, {line[-1].id} is its own ancestor.")
         return tuple(line)
 
     def __repr__(self) -> str:
@@ -255,7 +256,7 @@ class Run:
     def _member(self, name: str) -> Member:
         if name not in self.evaluations:
             if self.finished and name not in self.under_way:
-                raise LemonadeError(f"{self.folder / NAME}: damaged, it lacks the evaluation of {name}.")
+                raise LemonadeError(f"{self.folder / JOURNAL}: damaged, it lacks the evaluation of {name}.")
             raise LemonadeError(f"{name} has not been evaluated yet. Go on with: lemonade resume {self.folder}")
         return Member(self.candidates[name], self.evaluations[name], self.folder, self.facts)
 

@@ -30,22 +30,7 @@ from lemonade.errors import LemonadeError
 from lemonade.files import writing
 
 VERSION = 1
-NAME = "journal.jsonl"
-
 Line = dict[str, Any]
-_OF_THE_RUN = {".lock", ".work", NAME, "config.yaml", "environment.json", "graphs", "models", "references", "weights"}
-
-
-def check_target(path: Path) -> None:
-    """Refuse to write what a person asked for over a part of a run.
-
-    Raises:
-        LemonadeError: naming the run.
-    """
-    whole = path.resolve()
-    for folder in whole.parents:
-        if whole.relative_to(folder).parts[0] in _OF_THE_RUN and (folder / NAME).exists():
-            raise LemonadeError(f"{path} is a part of the run {folder} itself. Choose another place.")
 
 
 def intact(folder: Path) -> str:

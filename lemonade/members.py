@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from morphisms import Weights
 
 
-MODELS = "models"
-"""Folder inside the run folder for what is made of single networks: a folder each, by id."""
-EXPORT_RECORD = "export.json"
-"""In there, what was exported and how it was checked."""
-
-
 @dataclass(frozen=True, eq=False)
 class Member:
     """One network of a run.

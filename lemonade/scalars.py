@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError
+from lemonade.runfolder import SCALARS
 from lemonade.tracker import OnEvent
 from lemonade.types import Progress, Spent
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-FOLDER = "tensorboard"
-"""Folder inside the run folder."""
 
 
 class Scalars:
@@ -91,7 +89,7 @@ def scalars_too(listener: OnEvent | None, run_folder: Path, wanted: bool) -> Ite
         raise LemonadeError(
             "tensorboard: TensorBoard is not installed here. Install with: pip install 'lemonade-nas[tensorboard]'"
         )
-    scalars = Scalars(run_folder / FOLDER)
+    scalars = Scalars(run_folder / SCALARS)
 
     def tell(progress: Progress) -> None:
         if listener is not None:

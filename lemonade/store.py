@@ -26,15 +26,15 @@ from lemonade.facts import DataFacts
 from lemonade.files import lock_folder, make_folder, write_whole, writing
 from lemonade.frontview import FrontView
 from lemonade.history import Run
-from lemonade.journal import NAME, Journal, intact, repair_journal
+from lemonade.journal import Journal, intact, repair_journal
 from lemonade.members import Member
 from lemonade.objectives import resolve
 from lemonade.plugins import load_plugins
+from lemonade.runfolder import CONFIG, ENVIRONMENT, FRONT, GRAPHS, JOURNAL, OF_A_SEARCH, WEIGHTS
 from lemonade.settings import dump_config
 from lemonade.types import Candidate, Evaluation, Spent
 from morphisms import file_sha256, graph_to_json
 
-_OURS = {".lock", ".work", NAME, "config.yaml", "environment.json", "front.csv", "graphs", "tensorboard", "weights"}
 _WEIGHTS, _PARTIAL = ".safetensors", ".partial"
 
 
@@ -64,12 +64,12 @@ class RunStore:
             return
         if not folder.is_dir():
             raise LemonadeError(f"{folder} exists and is a file. Choose another --out.")
-        journal = folder / NAME
+        journal = folder / JOURNAL
         if journal.is_file() and b"\n" in journal.read_bytes():
             raise LemonadeError(
                 f"{folder} exists and holds a run. Go on with: lemonade resume {folder}. Or choose another --out."
             )
-        other = sorted(path.name for path in folder.iterdir() if path.name not in _OURS)
+        other = sorted(path.name for path in folder.iterdir() if path.name not in OF_A_SEARCH)
         if other:
             raise LemonadeError(f"{folder} exists and holds other files ({other[0]}). Choose another --out.")
 
@@ -106,15 +106,15 @@ class RunStore:
     @classmethod
     def _begin(cls, folder: Path, config: Config, first: Mapping[str, Any]) -> RunStore:
         advice = intact(folder)
-        for part in (folder, folder / "graphs", folder / "weights"):
+        for part in (folder, folder / GRAPHS, folder / WEIGHTS):
             make_folder(part, advice)
         lock = lock_folder(folder, advice)
         try:
             cls.check_free(folder)  # another process may have been quicker
-            write_whole(folder / "config.yaml", dump_config(config), advice)
-            write_whole(folder / "environment.json", json.dumps(first["environment"], indent=1) + "\n", advice)
-            (folder / NAME).unlink(missing_ok=True)  # half a first line, if anything
-            journal = Journal(folder / NAME)
+            write_whole(folder / CONFIG, dump_config(config), advice)
+            write_whole(folder / ENVIRONMENT, json.dumps(first["environment"], indent=1) + "\n", advice)
+            (folder / JOURNAL).unlink(missing_ok=True)  # half a first line, if anything
+            journal = Journal(folder / JOURNAL)
             journal.append("run", first)
             return cls(Run.load(folder), lock, journal)
         except BaseException:
@@ -133,11 +133,11 @@ class RunStore:
         Run.load(folder)  # says what is wrong before anything is touched
         lock = lock_folder(folder, intact(folder))
         try:
-            repair_journal(folder / NAME)
+            repair_journal(folder / JOURNAL)
             run = Run.load(folder)
-            for path in (folder / "weights").glob(f"*{_PARTIAL}"):
+            for path in (folder / WEIGHTS).glob(f"*{_PARTIAL}"):
                 path.unlink(missing_ok=True)
-            return cls(run, lock, Journal(folder / NAME, run.spent.seconds))
+            return cls(run, lock, Journal(folder / JOURNAL, run.spent.seconds))
         except BaseException:
             os.close(lock)
             raise
@@ -175,11 +175,11 @@ class RunStore:
 
     def scratch(self, name: str) -> Path:
         """Where the weights of a candidate are written while it is trained; `record` gives them their name."""
-        return self.folder / "weights" / f"{name}{_PARTIAL}"
+        return self.folder / WEIGHTS / f"{name}{_PARTIAL}"
 
     def weights_path(self, name: str) -> Path:
         """Where the weights of an evaluated candidate are."""
-        return self.folder / "weights" / f"{name}{_WEIGHTS}"
+        return self.folder / WEIGHTS / f"{name}{_WEIGHTS}"
 
     def weights_sha256(self, name: str) -> str | None:
         """SHA-256 of the weights of an evaluated candidate; None if an earlier version did not write it down."""
@@ -190,7 +190,7 @@ class RunStore:
     def resume(self, budget: BudgetSettings) -> None:
         """Write that the run goes on, with new totals."""
         self._config = self._config.model_copy(update={"budget": budget})
-        write_whole(self.folder / "config.yaml", dump_config(self._config), intact(self.folder))
+        write_whole(self.folder / CONFIG, dump_config(self._config), intact(self.folder))
         self._journal.append("resume", {"budget": budget.model_dump(mode="json"), "environment": environment()})
 
     def append_batch(self, candidates: Sequence[Candidate], report: Any) -> None:
@@ -257,7 +257,7 @@ class RunStore:
         candidates = {one: self._candidates.get(one) or run.candidates[one] for one in front}
         members = [Member(candidates[one], self._evaluations[one], self.folder, run.facts) for one in front]
         view = FrontView(members, run.objectives, run.smoothed)
-        write_whole(self.folder / "front.csv", view.to_csv(), intact(self.folder))
+        write_whole(self.folder / FRONT, view.to_csv(), intact(self.folder))
 
     def keep_only(self, names: Collection[str]) -> None:
         """Delete the weights of all others, except of those evaluated since the last generation came to its end.
@@ -265,7 +265,7 @@ class RunStore:
         What an evaluation left half-written goes too; what is being written now stays.
         """
         kept = {*names, *self._recent}
-        for path in (self.folder / "weights").iterdir():
+        for path in (self.folder / WEIGHTS).iterdir():
             name, under_way = path.stem, path.suffix == _PARTIAL and path.stem not in self._evaluations
             if path.suffix in (_PARTIAL, _WEIGHTS) and not under_way and (path.suffix == _PARTIAL or name not in kept):
                 path.unlink(missing_ok=True)
@@ -286,7 +286,7 @@ class RunStore:
         """
         text = json.dumps(graph_to_json(candidate.graph), separators=(",", ":")) + "\n"
         name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        path = self.folder / "graphs" / f"{name}.json"
+        path = self.folder / GRAPHS / f"{name}.json"
         if not path.exists():
             write_whole(path, text, intact(self.folder))
             self._unsynced.add(path)

@@ -17,10 +17,10 @@ from lemonade.config import Config
 from lemonade.errors import LemonadeError
 from lemonade.files import locked
 from lemonade.history import Run
-from lemonade.journal import NAME as JOURNAL
 from lemonade.loop import Stop
 from lemonade.plugins import load_plugins
 from lemonade.run import resume_search, run_search
+from lemonade.runfolder import JOURNAL
 from lemonade.settings import SHORT, make_config, parse_assignment, with_budget
 
 AGREED = {"dataset", "objectives", "boxes", "limits", "limit", "selection", "data", "budget", "seed", "method"}

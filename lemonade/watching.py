@@ -8,8 +8,9 @@ from pathlib import Path
 
 from lemonade.files import is_held
 from lemonade.history import Run
-from lemonade.journal import NAME, Line, Tail
+from lemonade.journal import Line, Tail
 from lemonade.ledger import Ledger, State
+from lemonade.runfolder import JOURNAL
 from lemonade.tracker import Tracker
 from lemonade.types import Progress
 
@@ -33,8 +34,8 @@ class Watcher:
         run = Run.load(folder)
         self.folder = run.folder
         self.held: bool | None = None
-        self._tail = Tail(run.folder / NAME)
-        self._ledger = Ledger(run.folder / NAME)
+        self._tail = Tail(run.folder / JOURNAL)
+        self._ledger = Ledger(run.folder / JOURNAL)
         self._told: list[Progress] = []
         self._tracker = Tracker(run.objectives, run.smoothed, run.config.budget, self._told.append)
 

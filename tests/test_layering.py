@@ -24,7 +24,8 @@ GROUND: dict[str, set[str]] = {
     "plugins": {"errors"},
     "environment": set(),
     "numbers": set(),
-    "files": {"errors"},
+    "runfolder": {"errors"},
+    "files": {"errors", "runfolder"},
     "journal": {"errors", "files"},
     "records": {"errors", "files"},
 }

@@ -10,8 +10,8 @@ import typer
 from rich.text import Text
 
 from lemonade.cli import common, options
-from lemonade.members import MODELS
 from lemonade.reporting import screen
+from lemonade.runfolder import MODELS
 
 if TYPE_CHECKING:
     from lemonade.exporting.writing import Exported

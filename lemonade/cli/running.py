@@ -18,10 +18,9 @@ from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.reporting import screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener
-from lemonade.reporting.picture import FILE as PICTURE
 from lemonade.reporting.picture import draw_front
 from lemonade.run import resume_search, run_search
-from lemonade.scalars import FOLDER as SCALARS
+from lemonade.runfolder import FRONT, PICTURE, SCALARS
 from lemonade.searching import check_new_totals
 from lemonade.types import Progress
 
@@ -150,7 +149,7 @@ def _conclude(console: Console, run: Run, shown: Path) -> None:
         if hidden > 0:
             console.print(Text(f"  ... {hidden} more: {common.command('front', shown)}", style="quiet"))
         console.print(tables.paragraph(tables.front_notes(run, members, run.front.knee)))
-    files = [name for name in (PICTURE, "front.csv", SCALARS) if (run.folder / name).exists()]
+    files = [name for name in (PICTURE, FRONT, SCALARS) if (run.folder / name).exists()]
     if files:
         console.print(Text(f"Written in {shown}: {', '.join(files)}"))
     if SCALARS in files:

@@ -16,9 +16,10 @@ from lemonade.exporting.card import about, card
 from lemonade.exporting.hub import CARD, HubFolder
 from lemonade.files import locked, make_folder, write_whole, writing
 from lemonade.history import Run
-from lemonade.members import EXPORT_RECORD, MODELS, Member
+from lemonade.members import Member
 from lemonade.onnx_program import silence
 from lemonade.records import read_record, write_record
+from lemonade.runfolder import EXPORT_RECORD, MODELS
 from lemonade.subject import Subject, check_kind
 from morphisms import file_sha256
 

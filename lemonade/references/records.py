@@ -7,10 +7,10 @@ from pathlib import Path
 
 from lemonade.files import make_folder
 from lemonade.records import read_record, write_record
+from lemonade.runfolder import REFERENCES
 
 NAMES = ("shufflenet_v2_x0_5", "mobilenet_v3_small", "resnet18")
 """Networks of torchvision that stand for small, usual and large."""
-FOLDER = "references"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def read_references(run_folder: Path) -> list[Reference]:
     Raises:
         LemonadeError: naming the file, if one is damaged.
     """
-    paths = (run_folder / FOLDER).glob("*.json")
+    paths = (run_folder / REFERENCES).glob("*.json")
     found = [read_record(path, lambda told: Reference(**told), "it is trained again") for path in paths]
     return sorted(found, key=lambda one: (one.params, one.name))
 
@@ -55,6 +55,6 @@ def write_reference(run_folder: Path, one: Reference) -> None:
     Raises:
         LemonadeError: if it cannot be written.
     """
-    path = run_folder / FOLDER / f"{one.name}.json"
+    path = run_folder / REFERENCES / f"{one.name}.json"
     make_folder(path.parent, "The others are kept.")
     write_record(path, asdict(one), "The others are kept.")

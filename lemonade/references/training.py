@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from lemonade.errors import LemonadeError, unknown
 from lemonade.files import locked
 from lemonade.history import Run
-from lemonade.references.records import FOLDER, NAMES, Reference, read_references, write_reference
+from lemonade.references.records import NAMES, Reference, read_references, write_reference
+from lemonade.runfolder import REFERENCES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,7 +59,7 @@ def train_references(
         examples = sum(one.evaluation.examples for one in run.lineage(best.id))
         config = run.config if device is None else run.config.model_copy(update={"device": device})
         with (
-            locked(run.folder / FOLDER, "Nothing was trained."),
+            locked(run.folder / REFERENCES, "Nothing was trained."),
             Assembly.again(run, config=config, start=False) as assembly,
         ):
             for name in waiting:

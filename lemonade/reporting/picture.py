@@ -13,6 +13,7 @@ from lemonade import numbers
 from lemonade.files import write_whole
 from lemonade.front import non_dominated
 from lemonade.reporting import reading
+from lemonade.runfolder import PICTURE
 from lemonade.types import Status
 
 if TYPE_CHECKING:
@@ -35,17 +36,14 @@ UNITS = {
 }
 
 
-FILE = "front.png"
-
-
 def draw_front(run: Run) -> str:
-    """Draw the front into the run folder as `FILE`, unless there is nothing to draw, and never raise.
+    """Draw the front into the run folder as `PICTURE`, unless there is nothing to draw, and never raise.
 
     Returns:
         What went wrong, in a line; empty if nothing did. No failure here takes a search whose results are safe.
     """
     try:
-        save_picture(run, run.folder / FILE)
+        save_picture(run, run.folder / PICTURE)
     except Exception as error:
         return f"the front was not drawn: {error}"
     return ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
-from lemonade.members import MODELS
 from lemonade.retraining import START_KINDS, Training, all_retrained, rank, retrained, spread_text
+from lemonade.runfolder import MODELS
 
 if TYPE_CHECKING:
     from lemonade.history import Run

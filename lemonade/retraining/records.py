@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from lemonade.members import MODELS
 from lemonade.records import read_record, write_record
+from lemonade.runfolder import MODELS, RETRAINED
 
 if TYPE_CHECKING:
     from lemonade.history import Run
@@ -137,7 +137,7 @@ def spread_text(told: dict[str, Any] | None) -> str:
 
 def retrained_folder(run_folder: Path, model: str) -> Path:
     """Where the trainings of a network of a run lie."""
-    return run_folder / MODELS / model / "retrained"
+    return run_folder / MODELS / model / RETRAINED
 
 
 def training_name(examples: int, start: str, seed: int) -> str:

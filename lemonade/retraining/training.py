@@ -14,7 +14,7 @@ from lemonade.assembly import Assembly
 from lemonade.errors import LemonadeError, unknown
 from lemonade.files import locked, make_folder
 from lemonade.history import Run
-from lemonade.members import MODELS, Member
+from lemonade.members import Member
 from lemonade.retraining.records import (
     KEPT,
     START_KINDS,
@@ -25,6 +25,7 @@ from lemonade.retraining.records import (
     retrained_folder,
     training_name,
 )
+from lemonade.runfolder import MODELS
 from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
 from morphisms import OPERATORS, Site, file_sha256
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.members import EXPORT_RECORD, MODELS
 from lemonade.records import read_record
 from lemonade.reporting.retrained import retrained_lines
+from lemonade.runfolder import EXPORT_RECORD, MODELS
 
 
 def made_of(run: Run, name: str) -> dict[str, Any]:

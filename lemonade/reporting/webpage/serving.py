@@ -13,10 +13,8 @@ from threading import Lock
 from lemonade.errors import LemonadeError
 from lemonade.files import is_held
 from lemonade.history import Run
-from lemonade.journal import NAME
-from lemonade.members import MODELS
-from lemonade.references.records import FOLDER as REFERENCES
 from lemonade.reporting.webpage.writing import news, page
+from lemonade.runfolder import JOURNAL, MODELS, REFERENCES
 
 HOST = "127.0.0.1"
 PAGE, NEWS = "/", "/news"
@@ -58,7 +56,7 @@ class Source:
             LemonadeError: if the folder holds no run.
         """
         try:
-            found = (self._folder / NAME).stat()
+            found = (self._folder / JOURNAL).stat()
         except OSError:
             Run.load(self._folder)  # says in the project's words what is missing
             raise

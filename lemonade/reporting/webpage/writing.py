@@ -11,14 +11,13 @@ from lemonade import __version__
 from lemonade.errors import LemonadeError
 from lemonade.files import write_whole
 from lemonade.history import Run
-from lemonade.journal import check_target
 from lemonade.reporting.commands import short_path
 from lemonade.reporting.webpage import sections
 from lemonade.reporting.webpage.children import page_data
 from lemonade.reporting.webpage.markup import Html, escaped, script_json
 from lemonade.reporting.webpage.settings import settings
+from lemonade.runfolder import REPORT, check_target
 
-FILE = "report.html"
 SCRIPTS = ("page.js", "front.js", "member.js", "charts.js", "start.js")
 """Joined in this order into one script."""
 
@@ -37,9 +36,9 @@ def report(run: str | Path | Run, out: str | Path | None = None) -> Path:
         LemonadeError: if there is no such run, a file of it is damaged, or the report cannot be written.
     """
     run = run if isinstance(run, Run) else Run.load(run)
-    path = run.folder / FILE if out is None else Path(out)
+    path = run.folder / REPORT if out is None else Path(out)
     if path.is_dir():
-        raise LemonadeError(f"{path} is a folder. Give a file, such as {path / FILE}.")
+        raise LemonadeError(f"{path} is a folder. Give a file, such as {path / REPORT}.")
     check_target(path)
     if not path.parent.is_dir():
         raise LemonadeError(f"{path}: there is no folder {path.parent}.")
