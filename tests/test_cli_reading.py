@@ -209,6 +209,13 @@ class TestTestErrors:
         code, out, err = lemonade("show", retrained, "c0001", "--json")
         assert (code, bool(re.fullmatch(line, err)), json.loads(out)["retrained"]) == (0, True, None)
 
+    def test_status_names_a_damaged_record_and_tells_the_others(self, lemonade, retrained):
+        (record,) = retrained_folder(retrained, "c0000").glob("*.json")
+        record.write_text("{")
+        code, out, err = lemonade("status", retrained)
+        assert (code, err.startswith(f"warning: {record}: cannot be read")) == (0, True)
+        assert re.search(r"test error +c0001: 0\.010 on 360 test images", out)
+
     def test_nothing_is_said_where_there_is_none(self, lemonade, document):
         assert "test error" not in lemonade("status", "run")[1]
         assert "test error" not in lemonade("show", "run", "best")[1]

@@ -103,7 +103,7 @@ def _rows(run: Run) -> list[tuple[str, str]]:
             rows.append(("knee", tables.best_sentence(run, front.knee)))
     else:
         rows.append(("front", "empty: no child has been trained without failure yet"))
-    if told := retrained.tested_sentence(run):
+    if told := retrained.tested_sentence(run, common.print_warning):
         rows.append(("test error", told))
     failures = [
         f"{one.id}: {one.message}"
@@ -139,7 +139,7 @@ def _document(run: Run) -> dict[str, Any]:
             "best": _standing(front.best() if front else None),
             "smallest": _standing(smallest),
         },
-        "test_errors": {name: training.test for name, training in retrained.tested(run).items()},
+        "test_errors": {name: training.test for name, training in retrained.tested(run, common.print_warning).items()},
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
+from lemonade.errors import LemonadeError
 from lemonade.retraining import START_KINDS, Training, all_retrained, rank, retrained, spread_text
-from lemonade.runfolder import MODELS
+from lemonade.runfolder import MODELS, RETRAINED
 
 if TYPE_CHECKING:
     from lemonade.history import Run
@@ -32,21 +34,27 @@ def retrained_lines(run: Run, name: str) -> list[str]:
     return lines
 
 
-def tested(run: Run) -> dict[str, Training]:
+def tested(run: Run, damaged: Callable[[str], None]) -> dict[str, Training]:
     """By id, the chosen long training of each network that has read the test images, the best on validation first.
 
-    Raises:
-        LemonadeError: as `retrained_lines`.
+    `damaged` is called with a line on each network whose records cannot be read; it is left out.
     """
-    groups = {path.parent.name: retrained(run, path.parent.name) for path in (run.folder / MODELS).glob("*/retrained")}
-    chosen = {name: group.chosen for name, group in groups.items() if group is not None}
-    read = {name: one for name, one in chosen.items() if one is not None and one.test is not None}
+    read: dict[str, Training] = {}
+    for folder in sorted((run.folder / MODELS).glob(f"*/{RETRAINED}")):
+        name = folder.parent.name
+        try:
+            group = retrained(run, name)
+        except LemonadeError as error:
+            damaged(str(error))
+            continue
+        if group is not None and group.chosen is not None and group.chosen.test is not None:
+            read[name] = group.chosen
     return dict(sorted(read.items(), key=lambda item: rank(vars(item[1]), run.smoothed)))
 
 
-def tested_sentence(run: Run) -> str:
+def tested_sentence(run: Run, damaged: Callable[[str], None]) -> str:
     """The test error of the network that does best on the validation images; empty if none was retrained."""
-    found = tested(run)
+    found = tested(run, damaged)
     if not found:
         return ""
     (name, best), images = next(iter(found.items())), run.facts.test
