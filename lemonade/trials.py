@@ -90,9 +90,9 @@ def compare(
             raise LemonadeError("compare: with methods to run, give out=FOLDER for their runs.")
         plan = planned(methods, seeds, Path(out), settings)
         check_request(by, within, plan[0].config.objectives[1:])
+        check_plan(plan)
         if on_plan is not None:
             on_plan(plan)
-        check_plan(plan)
         with locked(Path(out), "Choose another --out."):
             known += carry_out(plan, on_run, stop)
     elif settings:
