@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,11 @@ def compare(
             raise LemonadeError("compare: with methods to run, give out=FOLDER for their runs.")
         plan = planned(methods, seeds, Path(out), settings)
         check_request(by, within, plan[0].config.objectives[1:])
-        check_plan(plan)
+        extended = check_plan(plan)
         if on_plan is not None:
             on_plan(plan)
         with locked(Path(out), "Choose another --out."):
-            known += carry_out(plan, on_run, stop)
+            known += carry_out(plan, extended, on_run, stop)
     elif settings:
         raise LemonadeError(f"{', '.join(settings)}: settings are for runs to be made; name methods to run.")
     comparison = Comparison(known, by, within)
@@ -125,23 +125,33 @@ def planned(methods: str | Sequence[str], seeds: int, folder: Path, settings: Ma
     return runs
 
 
-def check_plan(runs: Sequence[Planned]) -> None:
+def check_plan(runs: Sequence[Planned]) -> set[Path]:
     """Say whatever is wrong with the last of the runs before the first takes its time.
+
+    Returns:
+        Folders of runs that are there, and whose budget is now larger.
 
     Raises:
         LemonadeError: for unknown names, or a folder that holds a run with other settings, naming the first of them.
     """
+    extended = set()
     for one in runs:
         load_plugins(one.config.plugins)
         check_names(one.config)
         if one.begun:
-            _check_same(one, Run.load(one.folder))
+            before = Run.load(one.folder)
+            _check_same(one, before)
+            if before.budget != one.config.budget:
+                extended.add(one.folder)
+    return extended
 
 
-def carry_out(runs: Sequence[Planned], on_run: OnRun | None = None, stop: Stop | None = None) -> list[Run]:
+def carry_out(
+    runs: Sequence[Planned], extended: Collection[Path], on_run: OnRun | None = None, stop: Stop | None = None
+) -> list[Run]:
     """Make what is missing: start runs, go on with unfinished ones, and leave finished ones as they are.
 
-    A run whose budget is now larger goes on. Where a person stops it, what has been made so far is returned.
+    Those in `extended` go on to their new budget. Where a person stops it, what has been made so far is returned.
 
     Raises:
         LemonadeError: as `run_search`.
@@ -151,8 +161,7 @@ def carry_out(runs: Sequence[Planned], on_run: OnRun | None = None, stop: Stop |
         if on_run is not None:
             on_run(one, None)
         if one.begun:
-            wanted, had = one.config.budget, Run.load(one.folder).budget
-            run = resume_search(one.folder, wanted if wanted != had else None, stop=stop)
+            run = resume_search(one.folder, one.config.budget if one.folder in extended else None, stop=stop)
         else:
             run = run_search(one.config, one.folder, stop=stop)
         done.append(run)

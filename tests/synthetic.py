@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import run_folders
 
 from lemonade.config import Config
-from lemonade.facts import DataFacts
 from lemonade.front import Front, hypervolume
 from lemonade.objectives import resolve, vector
 from lemonade.settings import make_config
@@ -18,19 +18,15 @@ from lemonade.store import RunStore
 from lemonade.types import Candidate, Evaluation, Spent, Stage, Status
 from morphisms import Exactness, activation_bytes, flops, params
 
-FACTS = DataFacts(
+FACTS = replace(
+    run_folders.FACTS,
     name="digits",
     classes=tuple(str(digit) for digit in range(10)),
     train=1_150,
     validation=287,
     test=360,
-    input_shape=(1, 8, 8),
-    mean=(0.3,),
     std=(0.37,),
-    flip=False,
     split_hash="0" * 16,
-    notes=(),
-    decoded=False,
 )
 IMAGES = 287
 COSTS = {"params": params, "flops": flops, "activation_bytes": activation_bytes}
