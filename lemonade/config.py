@@ -199,6 +199,7 @@ class TrainingSettings(Settings):
         True, description="train from fresh weights what distillation leaves nearer to guessing than to its parent"
     )
     bfloat16: bool | None = Field(None, description="train in bfloat16; default: where the processor is faster so")
+    cuda_graphs: bool = Field(True, description="on CUDA, launch each training step as one piece")
 
 
 class LatencySettings(Settings):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset
+from lemonade.training.captured import Rate, fastest
 from lemonade.training.engine import Engine, engine_choices
 from lemonade.training.optimiser import Optimiser
 from lemonade.training.stream import stream
@@ -131,12 +132,18 @@ def _run(
     curve: list[tuple[int, float]] = []
     looked = 0
     every = math.ceil(len(rates) / CURVE_POINTS)
-    total = torch.zeros((), device=parameters[0].device)
-    for step, (rate, (images, targets)) in enumerate(zip(rates, batches, strict=True), start=1):
+    device = parameters[0].device
+    total = torch.zeros((), device=device)
+
+    def one_step(images: Tensor, targets: Tensor, rate: Rate) -> Tensor:
         loss = _loss(module, teacher, images, targets, engine.dtype)
         # not backward(): that would add to .grad, which has to be emptied again, parameter by parameter
         optimiser.step(torch.autograd.grad(loss, parameters, materialize_grads=True), rate)
-        total += loss.detach()
+        return loss.detach()
+
+    take = fastest(one_step, device, len(rates), settings.cuda_graphs)
+    for step, (rate, (images, targets)) in enumerate(zip(rates, batches, strict=True), start=1):
+        total += take(images, targets, rate)
         if step % every == 0 or step == len(rates):
             mean = total.item() / (step - looked)
             curve.append((step * engine.batch_size, mean))

@@ -39,8 +39,8 @@ class Optimiser:
             ([i for i, decays in enumerate(decayed) if not decays], 0.0),
         ]
 
-    def step(self, gradients: tuple[Tensor, ...], rate: float) -> None:
-        """Take one step with a learning rate."""
+    def step(self, gradients: tuple[Tensor, ...], rate: float | Tensor) -> None:
+        """Take one step with a learning rate; a tensor's is read when the step runs, as CUDA graphs need it."""
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         # the fused update divides by this on its way: no pass over the gradients of its own, no wait for the norm
         scale = (norm / self._clip_norm).clamp_(min=1.0)

@@ -14,6 +14,7 @@ from lemonade.data.augment import Augment, batches
 from lemonade.training.engine import Engine
 
 CHUNK_VALUES = 1 << 18  # values augmented at once: about 1 MB of float32, which stays in a core's cache
+GPU_CHUNK_VALUES = 1 << 24  # 64 MB: a GPU is slow to be told what to do, not to do it
 
 
 def stream(
@@ -38,7 +39,8 @@ def stream(
     order_seed, noise_seed = torch.randint(2**62, (2,), generator=torch.Generator().manual_seed(seed)).tolist()
     noise = torch.Generator(images.device).manual_seed(noise_seed)
     order = batches(len(images), engine.batch_size, torch.Generator().manual_seed(order_seed), images.device)
-    together = max(1, CHUNK_VALUES // (images[0].numel() * engine.batch_size))
+    most = CHUNK_VALUES if images.device.type == "cpu" else GPU_CHUNK_VALUES
+    together = max(1, most // (images[0].numel() * engine.batch_size))
     for start in range(0, steps, together):
         chosen = list(itertools.islice(order, min(together, steps - start)))
         made, labels = augment(torch.cat(chosen), noise)
