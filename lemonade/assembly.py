@@ -18,7 +18,7 @@ from lemonade.methods import Search, Setting, make_search
 from lemonade.objectives import Kind, Objective, costs, resolve, vector
 from lemonade.plugins import load_plugins
 from lemonade.runfolder import WORK
-from lemonade.spaces import SPACES
+from lemonade.spaces import SPACES, Space
 from morphisms import NetworkGraph
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Assembly:
         from lemonade.evaluate.devices import resolve_device, worker_count
         from lemonade.evaluate.measured import latency_device
         from lemonade.evaluate.workers import WorkerEvaluator
-        from lemonade.training import ChildBudget
+        from lemonade.training import ChildBudget, run_images
 
         self.device = resolve_device(config.device)
         latency_device(config.latency, self.device)  # one that is not there is said at once
@@ -118,7 +118,9 @@ class Assembly:
             self.close()
             raise
         self.facts = data_facts(self.dataset)
-        self.child_budget = ChildBudget.of(config.training, len(self.dataset.train))
+        images = run_images(config.budget, self.dataset, self.device, self.workers)
+        starts = len(self._space().starts())
+        self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), images, starts)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
     @classmethod
@@ -194,20 +196,10 @@ class Assembly:
 
     def search(self) -> Search:
         """A new search method, as at the beginning of the run."""
-        config, settings = self.config, self.config.search
-        kind = SPACES[config.space.name]
-        operators = settings.operators or kind.operators
-        space = kind(
-            self.dataset.input_shape,
-            len(self.dataset.classes),
-            # training a member further is no step from one network to another: the method proposes it
-            [name for name in operators if name != "continue"],
-            settings.operators_most,
-            config.space,
-        )
+        config = self.config
         setting = Setting(
-            search=settings,
-            space=space,
+            search=config.search,
+            space=self._space(),
             costs=lambda graph: costs(graph, self.objectives),
             limits=self._limits(),
             # a limit below the box asks for what lies below it
@@ -228,6 +220,20 @@ class Assembly:
             initial_examples=self.child_budget.initial,
         )
         return make_search(config.method, setting)
+
+    def _space(self) -> Space[NetworkGraph]:
+        """The networks that the search may make of the images."""
+        config, settings = self.config, self.config.search
+        kind = SPACES[config.space.name]
+        operators = settings.operators or kind.operators
+        return kind(
+            self.dataset.input_shape,
+            len(self.dataset.classes),
+            # training a member further is no step from one network to another: the method proposes it
+            [name for name in operators if name != "continue"],
+            settings.operators_most,
+            config.space,
+        )
 
     def beforehand(self) -> Beforehand:
         """What measures candidates before they are trained."""

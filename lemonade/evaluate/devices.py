@@ -8,6 +8,10 @@ import torch
 from lemonade.environment import processor
 from lemonade.errors import LemonadeError
 
+GPU_WORKERS = 4
+GPU_BYTES = 4 * 2**30
+"""Memory of a GPU for each process on it: most of it is CUDA's own and room for wide networks."""
+
 
 def resolve_device(name: str) -> torch.device:
     """The device of that name; ``auto`` takes CUDA where there is some, else MPS, else the CPU.
@@ -33,5 +37,15 @@ def hardware_name(device: torch.device) -> str:
 
 
 def worker_count(device: torch.device) -> int:
-    """Children side by side: one a physical core this process may use on the CPU, one on a GPU."""
-    return int(joblib.cpu_count(only_physical_cores=True)) if device.type == "cpu" else 1
+    """Children side by side: one a physical core this process may use; on a GPU a few, as its memory allows.
+
+    One process leaves a large GPU idle while Python makes, reads and stores networks: four, eight and twelve of them
+    trained 1.33, 1.33 and 1.41 times as many images as one in 15 s (CIFAR-10 at 16x16 on an H100, 2.6 million by one).
+    """
+    cores = int(joblib.cpu_count(only_physical_cores=True))
+    if device.type == "cpu":
+        return cores
+    if device.type != "cuda":
+        return 1
+    room = torch.cuda.get_device_properties(device).total_memory // GPU_BYTES
+    return int(max(1, min(cores, room, GPU_WORKERS)))

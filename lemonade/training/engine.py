@@ -37,41 +37,6 @@ class Engine:
     crop: float
 
 
-@dataclass(frozen=True)
-class ChildBudget:
-    """How many training images networks see.
-
-    Attributes:
-        child: A child.
-        initial: A network that starts a search, with no parent to inherit from.
-    """
-
-    child: int
-    initial: int
-
-    @classmethod
-    def of(cls, settings: TrainingSettings, train_images: int) -> ChildBudget:
-        """What the settings say for so many training images.
-
-        A child sees sixteen epochs, 8,000 to 96,000 images, unless set; an initial network two to four times that,
-        thirty-two epochs where that lies in between. All that an initial network learns goes on to its descendants, so
-        its long training costs each of them little.
-
-        Test hypervolume of single searches on CIFAR-10 (16x16, 10,000 images, 5.5 M examples, four start networks; one
-        search tells no finer than .01 to .02) with children of 24,000, 48,000 and 96,000, initial networks of 192,000:
-        .579, .600, .616; with initial networks of 48,000 and children of 24,000 .573
-        (`runs/results/inheritance/constants-cifar10`). With 40,000 images, five start networks, children of 96,000 and
-        initial networks of 192,000 .619 and .622, of 384,000 .633, of 768,000 .638 (`cifar10-40k` and
-        `constants-cifar10-40k` there; the last spends 70 % of its images on five start networks). On digits (1,150
-        images, 60 s, 3 seeds, mean by the smoothed validation error) children of 9,200, 18,400 and 36,800: .9720,
-        .9734, .9658; with initial networks of four times a child's images in place of two .975 in place of .981 (test,
-        3 seeds, 2 M images).
-        """
-        child = settings.child_examples or min(max(16 * train_images, 8_000), 96_000)
-        factor = settings.initial_factor or min(max(train_images / 3_000, 2.0), 4.0)
-        return cls(child, round(factor * child))
-
-
 def engine_choices(settings: TrainingSettings, dataset: Dataset, device: torch.device | str) -> Engine:
     """Decide how children are trained on a data set and a device."""
     device = torch.device(device)

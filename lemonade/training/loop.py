@@ -193,13 +193,18 @@ def _set_modes(module: nn.Module, trainable: Collection[str] | None) -> list[nn.
 
 @contextlib.contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the generators that dropout draws from, and put them back as they were."""
+    """Seed the generators that dropout draws from and have cuDNN sum in one order; all is put back as it was."""
     on_gpu = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=on_gpu):
-        torch.default_generator.manual_seed(seed)
-        if on_gpu:
-            torch.cuda.manual_seed(seed)
-        yield
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        with torch.random.fork_rng(devices=on_gpu):
+            torch.default_generator.manual_seed(seed)
+            if on_gpu:
+                torch.cuda.manual_seed(seed)
+            yield
+    finally:
+        torch.backends.cudnn.deterministic = before
 
 
 def _all_finite(module: nn.Module) -> bool:
