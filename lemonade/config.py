@@ -158,7 +158,10 @@ class TrainingSettings(Settings):
     """How a child is trained: one rule for every method and every child."""
 
     child_examples: Count | None = Field(
-        None, gt=0, description="training images a child sees; default: 16 epochs, at least 8,000, at most 96,000"
+        None,
+        gt=0,
+        description="training images a child sees; default: 16 epochs, at least 8,000, at most 96,000, "
+        "and no more than an initial network",
     )
     child_time: Seconds | None = Field(
         None, gt=0, description="a child that takes longer is given up as timed out; default: no limit"
@@ -166,7 +169,8 @@ class TrainingSettings(Settings):
     initial_factor: float | None = Field(
         None,
         gt=0,
-        description="initial networks see this many times child_examples; default: 2 to 4, towards 32 epochs",
+        description="initial networks see this many times child_examples; default: 2 to 16, towards 32 epochs, as far "
+        "as four fifths of the budget's images allow",
     )
     batch_size: int | None = Field(
         None, gt=1, description="default: 50 below 5,000 training images, else 64 (CPU, 24 pixels and more) or 128"

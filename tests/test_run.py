@@ -196,7 +196,7 @@ class TestOutcome:
 
 
 def test_a_budget_too_small_for_a_start_network_is_said_at_once(tmp_path):
-    with pytest.raises(LemonadeError, match="one start network sees 36,800 training images, got a budget of 50"):
+    with pytest.raises(LemonadeError, match="one start network sees 1,000 training images, got a budget of 50"):
         start(tmp_path / "r", evaluations=None, examples=50)
     assert not (tmp_path / "r").exists()
 

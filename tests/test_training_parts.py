@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lemonade.config import TrainingSettings
+from lemonade.config import BudgetSettings, TrainingSettings
 from lemonade.data import Dataset, Split
-from lemonade.training import ChildBudget, engine_choices, logits, read_error
+from lemonade.training import ChildBudget, engine_choices, logits, read_error, run_images
 from lemonade.training.optimiser import Optimiser
 from lemonade.training.stream import smoothed_targets, stream
 
@@ -49,9 +49,29 @@ def test_networks_see_so_many_epochs_within_bounds(images: int, child: int, init
     assert ChildBudget.of(TrainingSettings(), images) == ChildBudget(child, initial)
 
 
+@pytest.mark.parametrize(
+    ("budget", "workers", "child", "initial"),
+    [
+        ({"examples": 20_000_000}, 1, 96_000, 1_280_000),
+        ({"examples": 5_000_000}, 1, 96_000, 800_000),
+        ({"examples": 500_000}, 1, 80_000, 80_000),
+        ({"evaluations": 20}, 1, 96_000, 384_000),
+        ({"time": 600}, 2, 96_000, 1_280_000),
+        ({"time": 60}, 2, 96_000, 262_500),  # 3.5 M pixels a second and worker, 16x16 of them an image
+        ({"time": 60, "examples": 500_000}, 2, 80_000, 80_000),
+    ],
+)
+def test_first_networks_leave_a_short_run_some_images(
+    budget: dict[str, float], workers: int, child: int, initial: int
+) -> None:
+    images = run_images(BudgetSettings(**budget), noise(side=16), torch.device("cpu"), workers)
+    assert ChildBudget.of(TrainingSettings(), 40_000, images, starts=5) == ChildBudget(child, initial)
+
+
 def test_what_is_set_stays_as_set() -> None:
     assert ChildBudget.of(TrainingSettings(child_examples=17, initial_factor=3), 1_150) == ChildBudget(17, 51)
     assert ChildBudget.of(TrainingSettings(initial_factor=0.5), 1_150) == ChildBudget(18_400, 9_200)
+    assert ChildBudget.of(TrainingSettings(child_examples=24_000), 40_000, 1e6, 5) == ChildBudget(24_000, 160_000)
 
 
 def test_engine_follows_settings() -> None:

@@ -30,9 +30,11 @@ from summary import NESTED, summarise
 import lemonade
 from lemonade.config import Config
 from lemonade.data import load_dataset, load_test
+from lemonade.evaluate.devices import resolve_device
 from lemonade.front import Axis
 from lemonade.settings import make_config, parse_assignment
-from lemonade.training import ChildBudget
+from lemonade.spaces.network import WIDTHS
+from lemonade.training import ChildBudget, run_images
 
 OURS = "inherited"
 ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", "ladder")
@@ -100,7 +102,8 @@ def main() -> None:
     box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
     smoothed = config.selection.is_smoothed(len(data.validation))
     court = Court(data, load_test(config.dataset, config.data), box, smoothed, arguments.limits)
-    budget = ChildBudget.of(config.training, len(data.train))
+    images = run_images(config.budget, data, resolve_device(config.device), config.workers or 1)
+    budget = ChildBudget.of(config.training, len(data.train), images, len(WIDTHS))
     study = Study(config, settings, budget, arguments.runs, arguments.out, court)
     kept = arguments.out / "rows"
     kept.mkdir(parents=True, exist_ok=True)
