@@ -1,5 +1,7 @@
 """The report of a run as a file: what stands in it, and that nothing breaks out of it."""
 
+import copy
+import dataclasses
 import json
 import re
 import shutil
@@ -102,6 +104,13 @@ class TestPage:
             f"{run.environment['usable_cores']} cores."
         ).replace("on 1 cores", "on 1 core")
         assert sections.sentence(run) in text
+
+    def test_a_card_is_named(self, run):
+        trained = {name: dataclasses.replace(one, device="cuda") for name, one in run.evaluations.items()}
+        around = {**run.environment, "accelerators": ["NVIDIA H100"]}
+        elsewhere = copy.copy(run)
+        elsewhere.evaluations, elsewhere.environment = trained, around
+        assert sections.sentence(elsewhere).endswith(" on one NVIDIA H100.")
 
     def test_all_children_have_values_texts_and_a_story(self, run, text):
         data = data_of(text)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from run_folders import CONFIG, FACTS, Report, candidate, evaluation, generation, small_run, trained
 
 from lemonade.config import BudgetSettings
@@ -352,6 +353,7 @@ def test_environment_names_versions_and_nobody() -> None:
     around = environment()
     assert around["packages"]["torch"]
     assert around["cores"] >= 1
+    assert (around["accelerators"] == []) == (not torch.cuda.is_available())
     text = json.dumps(around)
     for private in (os.uname().nodename, os.environ.get("USER"), str(Path.home())):
         assert not private or len(private) < 4 or private not in text

@@ -129,6 +129,7 @@ def machine_differences(runs: Sequence[Run]) -> list[str]:
 MACHINE: dict[str, Callable[[Run], object]] = {
     "processor": lambda run: run.environment.get("processor"),
     "cores": lambda run: run.environment.get("usable_cores"),
+    "accelerators": lambda run: ", ".join(run.environment.get("accelerators") or ()) or "none",
     "PyTorch": lambda run: run.environment.get("packages", {}).get("torch"),
     "lemonade": lambda run: run.environment.get("lemonade"),
     "workers": lambda run: run.config.workers,

@@ -47,7 +47,8 @@ def _machine(run: Run) -> str:
     devices = sorted({one.device for one in run.evaluations.values()})
     if devices in ([], ["cpu"]):
         return numbers.quantity(run.environment.get("usable_cores") or 1, "core")
-    return ", ".join(devices)
+    cards: list[str] = run.environment.get("accelerators") or []
+    return f"one {cards[0]}" if len(cards) == 1 and len(devices) == 1 else ", ".join(devices)
 
 
 def standing(run: Run) -> Html:
