@@ -37,7 +37,7 @@ def _check_space(config: Config) -> None:
             )
     for name, value in config.space.model_dump(exclude={"name"}, exclude_none=True).items():
         if name not in space.sizes:
-            sizes = ", ".join(f"space.{one}" for one in space.sizes) or "none"
+            sizes = ", ".join(f"space.{one}" for one in space.sizes)
             raise LemonadeError(
                 f"space.{name}: the space '{space.name}' has no such size, got {value}. Its sizes: {sizes}."
             )

@@ -78,6 +78,9 @@ class SpaceSettings(Settings):
         None, ge=1, le=512, description="cell, nasbench201: of the first stage; default: 16 (cell: the widest start)"
     )
     nodes: int | None = Field(None, ge=2, le=6, description="cell: sums in a cell; default: 3")
+    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] | None = Field(
+        None, min_length=1, description="network: channels of the first block of each start network; default: 2 to 32"
+    )
 
 
 def named_space(value: object) -> object:

@@ -210,7 +210,7 @@ class TestPublicSide:
             ({"space": "netwrk"}, "unknown space 'netwrk'. Did you mean 'network'?"),
             ({"space": "cell", "space.layers": 2}, "'space.layers' is not a setting."),
             ({"space": "cell", "space.nodes": 1}, "space.nodes: expected a whole number of at least 2, got 1"),
-            ({"space.cells": 2}, "space.cells: the space 'network' has no such size, got 2. Its sizes: none."),
+            ({"space.cells": 2}, "space.cells: the space 'network' has no such size, got 2. Its sizes: space.widths."),
             (
                 {"space": "nasbench201", "space.nodes": 4},
                 "space.nodes: the space 'nasbench201' has no such size, got 4. Its sizes: space.cells, space.channels.",

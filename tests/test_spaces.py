@@ -8,6 +8,7 @@ from lemonade.config import SpaceSettings
 from lemonade.spaces import SPACES, GridSpace
 from lemonade.spaces.cell import Cell
 from lemonade.spaces.nasbench201 import NasBench201
+from lemonade.spaces.network import chain
 from lemonade.spaces.table import split_architecture
 from morphisms import (
     Exactness,
@@ -32,6 +33,12 @@ def make(name, shape=(1, 8, 8), most=3, **sizes):
     kind = SPACES[name]
     operators = [one for one in kind.operators if one != "continue"]
     return kind(shape, 7, operators, most, SpaceSettings(name=name, **{**SMALL[name], **sizes}))
+
+
+def test_start_networks_are_as_wide_as_asked():
+    starts = make("network", widths=(64, 4, 64)).starts()
+    assert [one.origin for one in starts] == ["chain of 3 blocks, 4 wide", "chain of 3 blocks, 64 wide"]
+    assert [params(one.genotype) for one in starts] == [params(chain((1, 8, 8), 7, width, 3)) for width in (4, 64)]
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -31,14 +31,14 @@ class NetworkSpace:
         classes: Number of classes.
         operators: Names of the operators to use.
         operators_most: A child gets one to this many rewrites, their number drawn uniformly.
-        settings: Of the space; it has no sizes.
+        settings: Of the space; its widths are read.
     """
 
     name = "network"
     operators: ClassVar[tuple[str, ...]] = tuple(
         [name for name, one in OPERATORS.items() if not isinstance(one, BranchOperator)]
     )
-    sizes: ClassVar[tuple[str, ...]] = ()
+    sizes: ClassVar[tuple[str, ...]] = ("widths",)
 
     def __init__(
         self,
@@ -52,10 +52,11 @@ class NetworkSpace:
         self.classes = classes
         self._operators = [OPERATORS[name] for name in operators]
         self._most = operators_most
+        self._widths = sorted(set(settings.widths)) if settings is not None and settings.widths else WIDTHS
 
     def starts(self) -> list[Start[NetworkGraph]]:
-        """Chains of three and more blocks at five widths."""
-        return [self._start(width, self._usual_blocks()) for width in WIDTHS]
+        """Chains of three and more blocks at several widths."""
+        return [self._start(width, self._usual_blocks()) for width in self._widths]
 
     def smallest(self) -> list[Start[NetworkGraph]]:
         """Chains of one channel, largest first, down to a single block."""
