@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -196,8 +196,16 @@ class Assembly:
 
     def search(self) -> Search:
         """A new search method, as at the beginning of the run."""
+        return make_search(self.config.method, self._setting())
+
+    def starts(self) -> dict[str, Mapping[str, float]]:
+        """Start networks of the space by their description, whatever the limits say, and what they cost."""
+        setting = self._setting()
+        return {start.origin: setting.costs(start.genotype) for start in setting.space.starts()}
+
+    def _setting(self) -> Setting:
         config = self.config
-        setting = Setting(
+        return Setting(
             search=config.search,
             space=self._space(),
             costs=lambda graph: costs(graph, self.objectives),
@@ -219,7 +227,6 @@ class Assembly:
             child_examples=self.child_budget.child,
             initial_examples=self.child_budget.initial,
         )
-        return make_search(config.method, setting)
 
     def _space(self) -> Space[NetworkGraph]:
         """The networks that the search may make of the images."""

@@ -119,7 +119,12 @@ def describe(config: Config) -> list[str]:
             f"an initial network sees {budget.initial:,} training images, a child {budget.child:,}",
             "members are ranked by the smoothed error" if assembly.smoothed else "members are ranked by the error",
         ]
-        for start in assembly.search().ask():
-            costs = ", ".join(f"{name} {value:,.0f}" for name, value in start.costs.items())
-            lines.append(f"start network: {start.origin}; {costs}")
+        begun = [(start.origin, start.costs) for start in assembly.search().ask()]
+        usual, taken = assembly.starts(), {origin for origin, _ in begun}
+        # a method that draws its own networks leaves out none of these
+        left = [(origin, usual[origin]) for origin in usual if origin not in taken] if taken & usual.keys() else []
+        for what, networks in (("start network", begun), ("left out by the limits", left)):
+            for origin, costs in networks:
+                told = ", ".join(f"{name} {value:,.0f}" for name, value in costs.items())
+                lines.append(f"{what}: {origin}; {told}")
         return lines

@@ -81,6 +81,16 @@ class TestSearch:
         assert out.splitlines()[-1] == "The run would be written to runs/digits-lemonade-1. Nothing was trained."
         assert not list(tmp_path.iterdir())
 
+    def test_a_dry_run_tells_which_start_networks_the_limits_leave_out(self, lemonade):
+        _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000")
+        told = [line.partition("; ")[0] for line in out.splitlines() if "blocks" in line]
+        assert told == [
+            *[f"start network: chain of 3 blocks, {width} wide" for width in (2, 4, 8)],
+            *[f"left out by the limits: chain of 3 blocks, {width} wide" for width in (16, 32)],
+        ]
+        _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--method", "random")
+        assert "left out" not in out
+
     def test_a_picture_that_cannot_be_written_fails_no_search(self, lemonade, monkeypatch):
         def fail(run, path):
             raise OSError(28, "No space left on device")
