@@ -193,7 +193,8 @@ class Loop:
     def _next_candidate(self) -> Candidate | None:
         """Of those the budget still allows, in order of id, the most costly: so no worker is left with a long tail.
 
-        Of start networks the least costly, so that a short budget ends with something.
+        Of start networks the least costly, so that a short budget ends with something; but where there are several
+        workers, the first begins with the most costly one, which takes about as long as all others.
         """
         budget = self.budget
         if self.stop.requests or (budget.time is not None and self.store.seconds >= budget.time):
@@ -205,7 +206,9 @@ class Loop:
             left = budget.examples - self.tracker.examples - sum(child.examples for child in self.running.values())
             totals = itertools.accumulate(candidate.examples for candidate in allowed)
             allowed = [candidate for candidate, total in zip(allowed, totals, strict=True) if total <= left]
-        choose = min if any(candidate.generation == 0 for candidate in allowed) else max
+        initial = any(candidate.generation == 0 for candidate in allowed)
+        begun = self.running or self.results or self.assembly.workers == 1
+        choose = min if initial and begun else max
         return choose(allowed, key=lambda candidate: flops(candidate.graph), default=None)
 
     def _arrived(self, evaluation: Evaluation) -> None:

@@ -57,6 +57,29 @@ class TestHopeless:
         assert resume(tmp_path / "r", BudgetSettings(evaluations=60)).spent.evaluations == 60
 
 
+class Listening(FakeEvaluator):
+    """Trains two at a time, and keeps the ids in the order in which they came."""
+
+    def __init__(self):
+        super().__init__()
+        self.order = []
+
+    @property
+    def room(self):
+        return 2 - len(self._done)
+
+    def submit(self, job):
+        self.order.append(job.candidate.id)
+        super().submit(job)
+
+
+@pytest.mark.parametrize(("workers", "order"), [(1, [0, 1, 2, 3, 4]), (2, [4, 0, 1, 2, 3])])
+def test_small_start_networks_come_first_but_the_largest_has_a_worker_to_itself(tmp_path, workers, order):
+    evaluator = Listening()
+    run_search(config(workers=workers), tmp_path / "r", None, None, evaluator)
+    assert evaluator.order[:5] == [f"c{number:04d}" for number in order]
+
+
 class SlowToBegin(FakeEvaluator):
     """Has no room at first, as when the only worker is being replaced."""
 
