@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lemonade import numbers
+from lemonade.budgets import ChildBudget, most_of_run
 from lemonade.checks import check_names
 from lemonade.config import Config
 from lemonade.errors import LemonadeError, UnreadableImagesError
@@ -93,7 +94,6 @@ class Assembly:
         from lemonade.evaluate.devices import resolve_device, worker_count
         from lemonade.evaluate.measured import latency_device
         from lemonade.evaluate.workers import WorkerEvaluator
-        from lemonade.training import ChildBudget, run_images
 
         self.device = resolve_device(config.device)
         latency_device(config.latency, self.device)  # one that is not there is said at once
@@ -118,9 +118,9 @@ class Assembly:
             self.close()
             raise
         self.facts = data_facts(self.dataset)
-        images = run_images(config.budget, self.dataset, self.device, self.workers)
-        starts = len(self._space().starts())
-        self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), images, starts)
+        starts = [start.genotype for start in self._space().starts()]
+        most = most_of_run(config.budget, starts, self.device.type, self.workers)
+        self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), most)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
     @classmethod

@@ -172,8 +172,8 @@ class TrainingSettings(Settings):
     initial_factor: float | None = Field(
         None,
         gt=0,
-        description="initial networks see this many times child_examples; default: 2 to 16, towards 32 epochs, as far "
-        "as four fifths of the budget's images allow",
+        description="initial networks see this many times child_examples; default: 2 to 16, towards 32 epochs, within "
+        "four fifths of the budget (4 at most, if it is told in evaluations alone)",
     )
     batch_size: int | None = Field(
         None, gt=1, description="default: 50 below 5,000 training images, else 64 (CPU, 24 pixels and more) or 128"

@@ -187,8 +187,13 @@ class Loop:
             not self.stop.requests
             and (budget.time is None or self.store.seconds < budget.time)
             and (budget.evaluations is None or tracker.evaluations < budget.evaluations)
-            and (budget.examples is None or tracker.examples + self.assembly.child_budget.child <= budget.examples)
+            and (budget.examples is None or tracker.examples + self._least_examples() <= budget.examples)
         )
+
+    def _least_examples(self) -> int:
+        """Images without which there is no point in another generation."""
+        sizes = self.assembly.child_budget
+        return sizes.child if self.tracker.evaluations else min(sizes.child, sizes.initial)
 
     def _next_candidate(self) -> Candidate | None:
         """Of those the budget still allows, in order of id, the most costly: so no worker is left with a long tail.

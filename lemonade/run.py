@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lemonade.assembly import Assembly
@@ -14,6 +15,7 @@ from lemonade.scalars import scalars_too
 from lemonade.settings import with_budget
 from lemonade.store import RunStore
 from lemonade.tracker import OnEvent, loading
+from lemonade.types import AT_RANDOM, Candidate
 
 
 def free_folder(config: Config, parent: Path = Path("runs")) -> Path:
@@ -50,8 +52,7 @@ def run_search(
         scalars_too(on_event, folder, config.tensorboard) as listener,
         Assembly(config, evaluator, loading(listener, config.budget)) as assembly,
     ):
-        _check_examples(config.budget, assembly)
-        assembly.search().ask()  # a limit that nothing meets is found out before there is a folder
+        _first(config.budget, assembly)  # a limit that nothing meets is found out before there is a folder
         with RunStore.create(folder, config, assembly.facts) as store:
             Loop(store, assembly, config.budget, listener, stop or Stop()).go(None)
     return Run.load(folder)
@@ -85,19 +86,28 @@ def resume_search(
     with scalars_too(on_event, folder, wanted) as listener, RunStore.open(folder) as store:
         earlier = store.run  # read under the lock: nobody has gone on in the meantime
         budget = budget or earlier.budget
-        with Assembly.again(earlier, evaluator, loading(listener, budget)) as assembly:
+        # children to come are sized by the totals in force; those of before are in the journal
+        config = earlier.config.model_copy(update={"budget": budget})
+        with Assembly.again(earlier, evaluator, loading(listener, budget), config) as assembly:
             store.resume(budget)
             Loop(store, assembly, budget, listener, stop or Stop()).go(earlier)
     return Run.load(folder)
 
 
-def _check_examples(budget: BudgetSettings, assembly: Assembly) -> None:
-    least = assembly.child_budget.initial
+def _first(budget: BudgetSettings, assembly: Assembly) -> Sequence[Candidate]:
+    """The first generation.
+
+    Raises:
+        LemonadeError: if the limits leave none, or the budget is too small for one network of it.
+    """
+    first = assembly.search().ask()
+    least = min((one.examples for one in first), default=0)
     if budget.examples is not None and budget.examples < least:
         raise LemonadeError(
             f"budget.examples: one start network sees {least:,} training images, got a budget of {budget.examples:,}. "
             "Raise it, or lower training.child_examples or training.initial_factor."
         )
+    return first
 
 
 def describe(config: Config) -> list[str]:
@@ -106,8 +116,10 @@ def describe(config: Config) -> list[str]:
     Raises:
         LemonadeError: for wrong settings or unreadable data.
     """
+    config = with_budget(config)
     with Assembly(config, start=False) as assembly:
-        facts, budget = assembly.facts, assembly.child_budget
+        first = _first(config.budget, assembly)
+        facts, sees = assembly.facts, min(one.examples for one in first)
         channels, height, width = facts.input_shape
         lines = [
             f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
@@ -116,14 +128,15 @@ def describe(config: Config) -> list[str]:
             f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in assembly.objectives)}",
             *[f"limit: {name} <= {value:,.10g}" for name, value in config.limits.items()],
             f"{assembly.workers} worker{'s' if assembly.workers > 1 else ''} on {assembly.device}",
-            f"an initial network sees {budget.initial:,} training images, a child {budget.child:,}",
+            f"an initial network sees {sees:,} training images, a child {assembly.child_budget.child:,}",
             "members are ranked by the smoothed error" if assembly.smoothed else "members are ranked by the error",
         ]
-        begun = [(start.origin, start.costs) for start in assembly.search().ask()]
-        usual, taken = assembly.starts(), {origin for origin, _ in begun}
-        # a method that draws its own networks leaves out none of these
-        left = [(origin, usual[origin]) for origin in usual if origin not in taken] if taken & usual.keys() else []
-        for what, networks in (("start network", begun), ("left out by the limits", left)):
+        begun = [(start.origin, start.costs) for start in first]
+        taken = {origin for origin, _ in begun}
+        left = [(origin, costs) for origin, costs in assembly.starts().items() if origin not in taken]
+        if taken == {AT_RANDOM}:  # a method that draws its own networks leaves out none of these
+            left = []
+        for what, networks in (("start network", begun), ("beyond the limits or the box", left)):
             for origin, costs in networks:
                 told = ", ".join(f"{name} {value:,.0f}" for name, value in costs.items())
                 lines.append(f"{what}: {origin}; {told}")

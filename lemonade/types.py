@@ -17,6 +17,8 @@ from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 Genotype = NetworkGraph | str
 """What a method searches among: networks, or keys of a table's rows."""
 
+AT_RANDOM = "drawn at random"
+"""Origin of a network that a method drew, rather than took from the start networks of its space."""
 RESTARTED = "restarted"
 """Key of an evaluation's payload: whether what a child inherited was lost, and it was trained from fresh weights."""
 LATENCY = "latency"

@@ -86,10 +86,22 @@ class TestSearch:
         told = [line.partition("; ")[0] for line in out.splitlines() if "blocks" in line]
         assert told == [
             *[f"start network: chain of 3 blocks, {width} wide" for width in (2, 4, 8)],
-            *[f"left out by the limits: chain of 3 blocks, {width} wide" for width in (16, 32)],
+            *[f"beyond the limits or the box: chain of 3 blocks, {width} wide" for width in (16, 32)],
         ]
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--method", "random")
-        assert "left out" not in out
+        assert "beyond" not in out
+        _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--set", "space.widths=[64]")
+        assert "beyond the limits or the box: chain of 3 blocks, 64 wide; params 372,682" in out
+
+    def test_a_dry_run_tells_what_the_run_would_do_and_refuses_what_it_would(self, lemonade):
+        _, out, _ = lemonade("search", "--dry-run", "--method", "random", "--child-examples", "500")
+        assert "an initial network sees 500 training images, a child 500" in out
+        assert "budget: 10 min (none was given)" in out
+        code, _, err = lemonade("search", "--dry-run", "--examples", "999")
+        assert (code, err.splitlines()[-1][:64]) == (
+            1,
+            "error: budget.examples: one start network sees 1,000 training im",
+        )
 
     def test_a_picture_that_cannot_be_written_fails_no_search(self, lemonade, monkeypatch):
         def fail(run, path):

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import joblib
 import pytest
 import torch
 
@@ -333,4 +335,12 @@ class TestDevices:
 
     def test_one_child_a_core(self):
         assert 1 <= worker_count(CPU) <= (os.cpu_count() or 1)
+
+    @pytest.mark.parametrize(("gigabytes", "workers"), [(3.9, 1), (7.8, 2), (11.8, 3), (79.2, 4)])
+    def test_a_few_children_share_a_card(self, monkeypatch, gigabytes, workers):
+        card = SimpleNamespace(total_memory=int(gigabytes * 2**30))
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+        monkeypatch.setattr(joblib, "cpu_count", lambda only_physical_cores: 16)
+        assert worker_count(torch.device("cuda")) == workers
+        monkeypatch.setattr(joblib, "cpu_count", lambda only_physical_cores: 1)
         assert worker_count(torch.device("cuda")) == 1

@@ -49,6 +49,17 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_cudnn_is_left_as_it_was() -> None:
+    def fail(curve: object) -> bool:
+        assert torch.backends.cudnn.deterministic
+        raise KeyError
+
+    assert not torch.backends.cudnn.deterministic
+    with pytest.raises(KeyError):
+        train(network(), toy(), SETTINGS, examples=3_200, seed=1, device="cpu", stop=fail)
+    assert not torch.backends.cudnn.deterministic
+
+
 def test_loss_falls_and_the_toy_is_learnt() -> None:
     data, module = toy(), network()
     before = read_error(module, data.validation, data, "cpu").error

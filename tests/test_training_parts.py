@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -7,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lemonade.config import BudgetSettings, TrainingSettings
+from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
-from lemonade.training import ChildBudget, engine_choices, logits, read_error, run_images
+from lemonade.training import engine_choices, logits, read_error
+from lemonade.training.captured import Rate, fastest
 from lemonade.training.optimiser import Optimiser
 from lemonade.training.stream import smoothed_targets, stream
 
@@ -33,45 +35,6 @@ def module() -> nn.Module:
             nn.Flatten(),
             nn.Linear(4, 5),
         )
-
-
-@pytest.mark.parametrize(
-    ("images", "child", "initial"),
-    [
-        (100, 8_000, 16_000),
-        (1_150, 18_400, 36_800),
-        (4_000, 64_000, 128_000),
-        (9_000, 96_000, 288_000),
-        (40_000, 96_000, 384_000),
-    ],
-)
-def test_networks_see_so_many_epochs_within_bounds(images: int, child: int, initial: int) -> None:
-    assert ChildBudget.of(TrainingSettings(), images) == ChildBudget(child, initial)
-
-
-@pytest.mark.parametrize(
-    ("budget", "workers", "child", "initial"),
-    [
-        ({"examples": 20_000_000}, 1, 96_000, 1_280_000),
-        ({"examples": 5_000_000}, 1, 96_000, 800_000),
-        ({"examples": 500_000}, 1, 80_000, 80_000),
-        ({"evaluations": 20}, 1, 96_000, 384_000),
-        ({"time": 600}, 2, 96_000, 1_280_000),
-        ({"time": 60}, 2, 96_000, 262_500),  # 3.5 M pixels a second and worker, 16x16 of them an image
-        ({"time": 60, "examples": 500_000}, 2, 80_000, 80_000),
-    ],
-)
-def test_first_networks_leave_a_short_run_some_images(
-    budget: dict[str, float], workers: int, child: int, initial: int
-) -> None:
-    images = run_images(BudgetSettings(**budget), noise(side=16), torch.device("cpu"), workers)
-    assert ChildBudget.of(TrainingSettings(), 40_000, images, starts=5) == ChildBudget(child, initial)
-
-
-def test_what_is_set_stays_as_set() -> None:
-    assert ChildBudget.of(TrainingSettings(child_examples=17, initial_factor=3), 1_150) == ChildBudget(17, 51)
-    assert ChildBudget.of(TrainingSettings(initial_factor=0.5), 1_150) == ChildBudget(18_400, 9_200)
-    assert ChildBudget.of(TrainingSettings(child_examples=24_000), 40_000, 1e6, 5) == ChildBudget(24_000, 160_000)
 
 
 def test_engine_follows_settings() -> None:
@@ -121,6 +84,28 @@ def test_optimiser_is_torchs_with_clipping(module: nn.Module, size: float) -> No
         optimiser.step(gradients, rate)
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)
+
+
+def test_a_rate_may_be_a_tensor_as_graphs_need_it(module: nn.Module) -> None:
+    gradients = tuple(torch.ones_like(parameter) for parameter in module.parameters())
+    ends = []
+    for rate in (0.1, torch.tensor(0.1)):
+        ours = copy.deepcopy(module)
+        optimiser = Optimiser(list(ours.parameters()), momentum=0.9, weight_decay=0.1, clip_norm=5.0)
+        for _ in range(3):
+            optimiser.step(gradients, rate)
+        ends.append([parameter.detach() for parameter in ours.parameters()])
+    for one, other in zip(*ends, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_steps_are_recorded_on_cards_alone_and_where_it_pays() -> None:
+    def step(images: Tensor, targets: Tensor, rate: Rate) -> Tensor:
+        return images
+
+    assert fastest(step, torch.device("cpu"), 1_000, graphs=True) is step
+    assert fastest(step, torch.device("cuda"), 1_000, graphs=False) is step
+    assert fastest(step, torch.device("cuda"), 5, graphs=True) is step
 
 
 def test_weight_decay_spares_norms_biases_and_scales(module: nn.Module) -> None:

@@ -47,5 +47,5 @@ def worker_count(device: torch.device) -> int:
         return cores
     if device.type != "cuda":
         return 1
-    room = torch.cuda.get_device_properties(device).total_memory // GPU_BYTES
-    return int(max(1, min(cores, room, GPU_WORKERS)))
+    room = round(torch.cuda.get_device_properties(device).total_memory / GPU_BYTES)  # 8 GB are a little less than 8 GiB
+    return max(1, min(cores, room, GPU_WORKERS))

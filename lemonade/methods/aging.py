@@ -22,7 +22,7 @@ from deap import base, tools
 
 from lemonade.methods.base import Setting, log_costs
 from lemonade.methods.generations import MOST_DRAWS, Generational
-from lemonade.types import Candidate, Evaluation, Genotype, Status
+from lemonade.types import AT_RANDOM, Candidate, Evaluation, Genotype, Status
 from morphisms import Morphism
 
 
@@ -135,7 +135,7 @@ class AgingEvolution(Generational):
         genotype = self.drawn(rng, lambda one: self._is_new_in(colony, one, ()))
         if genotype is None:
             return None
-        return self.without_parent(number, genotype, self.setting.child_examples, "drawn at random")
+        return self.without_parent(number, genotype, self.setting.child_examples, AT_RANDOM)
 
     def _child(self, number: int, colony: Colony, rng: np.random.Generator) -> Candidate | None:
         for _ in range(MOST_DRAWS):

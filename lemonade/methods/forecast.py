@@ -21,7 +21,7 @@ from lemonade.methods.base import Setting, log_costs
 from lemonade.methods.gain import Coverage, Shown, log_errors
 from lemonade.methods.regression import Bend, CurveModel, ErrorModel, Scales, grouped, tuned, tuning_size
 from lemonade.types import EARLY_LOSS, Candidate, Evaluation, Genotype, Hurdle, Status
-from morphisms import OPERATORS, Morphism, flops
+from morphisms import OPERATORS, Morphism
 
 LEAST_CURVES = 40
 """Training curves to learn from before a child may be stopped early."""
@@ -271,16 +271,6 @@ def _around(axis: Axis, values: Sequence[float]) -> Axis:
     """An axis of the same kind around these values; a linear one begins at 0, since a mean may lie below them."""
     low, high = min(values), max(values)
     return Axis(low if axis.log else min(low, 0.0), high if high > low else low + 1.0, axis.log)
-
-
-def training_effort(genotype: Genotype) -> float:
-    """How long training takes, in the time that a node takes for being there; rows of a table cost the same.
-
-    Small networks take as long as they have nodes, large ones as long as they compute: on one core, chains and their
-    children of 300 to 100,000 parameters on 8x8 digits take 2.7 us an image and node and 53 us a million multiply-adds
-    (R2 .93). A formula and no measurement, so that a search does the same on every machine.
-    """
-    return 1.0 if isinstance(genotype, str) else len(genotype.nodes) + flops(genotype) / 50_000
 
 
 def _log_loss(evaluation: Evaluation) -> float | None:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lemonade.budgets import training_effort
 from lemonade.density import inverse_density_weights
 from lemonade.methods.base import Setting
-from lemonade.methods.forecast import Features, Forecast, training_effort
+from lemonade.methods.forecast import Features, Forecast
 from lemonade.methods.generations import Generational
 from lemonade.spaces import Start
 from lemonade.types import Candidate, Evaluation, Genotype

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from lemonade.methods.base import Setting
 from lemonade.methods.generations import Generational
 from lemonade.spaces import GridSpace
-from lemonade.types import Candidate
+from lemonade.types import AT_RANDOM, Candidate
 
 
 class LocalSearch(Generational):
@@ -40,7 +40,7 @@ class LocalSearch(Generational):
         if genotype is None and not self._known:
             raise self.setting.out_of_reach()
         number, examples = len(self._known), self.setting.child_examples
-        return [] if genotype is None else [self.without_parent(number, genotype, examples, "drawn at random")]
+        return [] if genotype is None else [self.without_parent(number, genotype, examples, AT_RANDOM)]
 
     def adopt(self, candidates: Sequence[Candidate]) -> None:
         """Take over a generation of an earlier process; its parents' neighbourhoods count as explored."""

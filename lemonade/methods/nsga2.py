@@ -14,7 +14,7 @@ import numpy as np
 
 from lemonade.methods.base import Setting
 from lemonade.methods.generations import Generational
-from lemonade.types import Candidate, Evaluation, Status
+from lemonade.types import AT_RANDOM, Candidate, Evaluation, Status
 
 if TYPE_CHECKING:
     from pymoo.algorithms.moo.nsga2 import NSGA2
@@ -89,7 +89,7 @@ class Nsga2(Generational):
 
     def _candidate(self, gene: Gene, number: int) -> Candidate:
         if gene.parent is None:
-            return self.without_parent(number, gene.genotype, self.setting.child_examples, "drawn at random")
+            return self.without_parent(number, gene.genotype, self.setting.child_examples, AT_RANDOM)
         return self.child_of(self._known[self._ids[gene.parent]], number, gene.genotype, gene.morphisms)
 
 

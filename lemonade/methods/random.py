@@ -6,7 +6,7 @@ What every other method has to beat.
 from __future__ import annotations
 
 from lemonade.methods.generations import Generational
-from lemonade.types import Candidate
+from lemonade.types import AT_RANDOM, Candidate
 
 
 class RandomSearch(Generational):
@@ -18,7 +18,7 @@ class RandomSearch(Generational):
         candidates: list[Candidate] = []
         while len(candidates) < setting.search.children and (genotype := self.drawn(rng)) is not None:
             number = len(self._known) + len(candidates)
-            candidates.append(self.without_parent(number, genotype, setting.child_examples, "drawn at random"))
+            candidates.append(self.without_parent(number, genotype, setting.child_examples, AT_RANDOM))
             self._keys.add(candidates[-1].key)
         if not candidates and not self._known:
             raise setting.out_of_reach()

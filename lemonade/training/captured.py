@@ -6,6 +6,7 @@ step by step the GPU waits; a graph is recorded once and then started as one pie
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -19,6 +20,12 @@ WARM_UP = 3
 """Steps before the recording, in which libraries choose kernels and buffers come to be; they train as any other."""
 WORTHWHILE = 20
 """Steps below which recording costs more than it saves."""
+
+
+@functools.cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all recordings on a device: libraries keep a workspace for each stream that they have seen."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def fastest(step: Step, device: torch.device, steps: int, graphs: bool) -> Step:
@@ -40,7 +47,7 @@ class CapturedStep:
 
     def __init__(self, step: Step, device: torch.device) -> None:
         self._step = step
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream = _stream(device)
         self._rate = torch.zeros((), device=device)
         self._given: tuple[Tensor, Tensor] | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -68,7 +75,7 @@ class CapturedStep:
         return self._loss
 
     def _beside(self) -> Tensor:
-        """A step on the stream that is recorded later, as libraries keep workspaces a stream."""
+        """A step on the stream that is recorded later."""
         assert self._given is not None
         current = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(current)
@@ -80,13 +87,14 @@ class CapturedStep:
     def _record(self) -> bool:
         """Record a step without taking it; returns whether that was possible."""
         assert self._given is not None
-        graph = torch.cuda.CUDAGraph()
+        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._stream.device)
         try:
             with torch.cuda.graph(graph, stream=self._stream):
                 self._loss = self._step(*self._given, self._rate)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError:
+            torch.cuda.set_stream(current)  # torch leaves the other one behind where the end of a recording fails
             self._refused = True
             return False
         self._graph = graph

@@ -198,7 +198,8 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     before = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True
     try:
-        with torch.random.fork_rng(devices=on_gpu):
+        # the second card is not the one that CUDA's generator and graphs go by, unless it is made so
+        with torch.cuda.device(device) if on_gpu else contextlib.nullcontext(), torch.random.fork_rng(devices=on_gpu):
             torch.default_generator.manual_seed(seed)
             if on_gpu:
                 torch.cuda.manual_seed(seed)

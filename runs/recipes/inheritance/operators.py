@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from outcome import write_origin, write_table
 
+from lemonade.budgets import ChildBudget
 from lemonade.config import TrainingSettings
 from lemonade.data import load_dataset
 from lemonade.evaluate.child import Bench, evaluate_child
 from lemonade.objectives import costs, resolve
 from lemonade.settings import make_config
 from lemonade.spaces.network import chain
-from lemonade.training import ChildBudget
 from lemonade.types import RESTARTED, Candidate, Evaluation, Job
 from morphisms import OPERATORS, Morphism, NetworkGraph, Site, params
 
