@@ -28,6 +28,17 @@ class TestBudgets:
         run = start(tmp_path / "r", evaluations=None, examples=100_000, **few)
         assert 96_000 < run.spent.examples <= 100_000
 
+    def test_start_networks_are_trained_though_no_child_would_fit(self, tmp_path):
+        few = {"evaluations": None, "examples": 3_000, "training.initial_factor": 0.01}
+        run = start(tmp_path / "r", **few)
+        assert [one.examples for one in run.candidates.values()] == [184] * 5
+
+    def test_children_are_sized_by_the_totals_in_force(self, tmp_path):
+        short = start(tmp_path / "r", evaluations=None, examples=5_000)
+        assert {one.examples for one in short.candidates.values()} == {1_000}
+        longer = resume(tmp_path / "r", BudgetSettings(examples=200_000))
+        assert {one.examples for one in longer.candidates.values()} == {1_000, 18_400}
+
     def test_time_stops_asking(self, tmp_path):
         run = start(tmp_path / "r", evaluations=None, time=0.3)
         assert run.finished
