@@ -1,5 +1,6 @@
 """Profiles of hypothesis: a stable one for every run, a deep one for `pytest --hypothesis-profile=deep`."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -7,6 +8,10 @@ from hypothesis import HealthCheck, settings
 
 # the synthetic tables are a recipe that ships
 sys.path.append(str(Path(__file__).parent.parent / "runs" / "recipes" / "table"))
+
+# a shell makes what it starts in the background deaf to Ctrl-C, and so all that this process starts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile(

@@ -124,5 +124,8 @@ def test_the_command_tells_its_address_and_ends_on_ctrl_c(served):
         port = re.search(r"at http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends\)$", said.rstrip())[1]
         assert get(int(port), "/news")[0] == 200
         process.send_signal(signal.SIGINT)
-        rest, error = process.communicate(timeout=20)
+        try:
+            rest, error = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, rest, error) == (0, "Stopped serving; the run is as it was.\n", "")
