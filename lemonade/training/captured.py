@@ -91,10 +91,10 @@ class CapturedStep:
         try:
             with torch.cuda.graph(graph, stream=self._stream):
                 self._loss = self._step(*self._given, self._rate)
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError:
+        except RuntimeError as error:
             torch.cuda.set_stream(current)  # torch leaves the other one behind where the end of a recording fails
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
             self._refused = True
             return False
         self._graph = graph
