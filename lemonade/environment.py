@@ -24,7 +24,7 @@ def environment() -> dict[str, Any]:
         "processor": processor(),
         "cores": os.cpu_count(),
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "accelerators": accelerators(),
+        "accelerators": _accelerators(),
     }
 
 
@@ -35,7 +35,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def accelerators() -> list[str]:
+def _accelerators() -> list[str]:
     """Names of the CUDA cards that torch sees; none where torch has not been imported, and so has trained nothing."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():

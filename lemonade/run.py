@@ -133,9 +133,9 @@ def describe(config: Config) -> list[str]:
         ]
         begun = [(start.origin, start.costs) for start in first]
         taken = {origin for origin, _ in begun}
-        left = [(origin, costs) for origin, costs in assembly.starts().items() if origin not in taken]
-        if taken == {AT_RANDOM}:  # a method that draws its own networks leaves out none of these
-            left = []
+        # a method that draws its own networks leaves out none of these
+        usual = {} if taken == {AT_RANDOM} else assembly.starts()
+        left = [(origin, costs) for origin, costs in usual.items() if origin not in taken]
         for what, networks in (("start network", begun), ("beyond the limits or the box", left)):
             for origin, costs in networks:
                 told = ", ".join(f"{name} {value:,.0f}" for name, value in costs.items())

@@ -31,10 +31,10 @@ import lemonade
 from lemonade.budgets import ChildBudget, most_of_run
 from lemonade.config import Config
 from lemonade.data import load_dataset, load_test
-from lemonade.evaluate.devices import resolve_device
+from lemonade.evaluate.devices import resolve_device, worker_count
 from lemonade.front import Axis
 from lemonade.settings import make_config, parse_assignment
-from lemonade.spaces.network import WIDTHS, chain
+from lemonade.spaces.network import NetworkSpace
 
 OURS = "inherited"
 ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", "ladder")
@@ -102,8 +102,10 @@ def main() -> None:
     box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
     smoothed = config.selection.is_smoothed(len(data.validation))
     court = Court(data, load_test(config.dataset, config.data), box, smoothed, arguments.limits)
-    starts = [chain(data.input_shape, len(data.classes), width, 3) for width in WIDTHS]
-    most = most_of_run(config.budget, starts, resolve_device(config.device).type, config.workers or 1)
+    space = NetworkSpace(data.input_shape, len(data.classes), (), 1, config.space)
+    device = resolve_device(config.device)
+    starts = [start.genotype for start in space.starts()]
+    most = most_of_run(config.budget, starts, device.type, config.workers or worker_count(device))
     budget = ChildBudget.of(config.training, len(data.train), most)
     study = Study(config, settings, budget, arguments.runs, arguments.out, court)
     kept = arguments.out / "rows"
