@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lemonade import numbers
-from lemonade.budgets import ChildBudget, most_of_run
+from lemonade.budgets import ChildBudget, shares_of_run
 from lemonade.checks import check_names
 from lemonade.config import Config
 from lemonade.errors import LemonadeError, UnreadableImagesError
@@ -118,9 +118,8 @@ class Assembly:
             self.close()
             raise
         self.facts = data_facts(self.dataset)
-        starts = [start.genotype for start in self._space().starts()]
-        most = most_of_run(config.budget, starts, self.device.type, self.workers)
-        self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), most)
+        shares = shares_of_run(config, self._space().starts(), self.device.type, self.workers)
+        self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), shares)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
     @classmethod
@@ -198,10 +197,11 @@ class Assembly:
         """A new search method, as at the beginning of the run."""
         return make_search(self.config.method, self._setting())
 
-    def starts(self) -> dict[str, Mapping[str, float]]:
-        """Start networks of the space by their description, whatever the limits say, and what they cost."""
+    def starts(self) -> list[tuple[str, Mapping[str, float], bool]]:
+        """Start networks of the space: description, what they cost, and whether that is within limits and box."""
         setting = self._setting()
-        return {start.origin: setting.costs(start.genotype) for start in setting.space.starts()}
+        told = [(start.origin, setting.costs(start.genotype)) for start in setting.space.starts()]
+        return [(origin, costs, setting.within_limits(costs)) for origin, costs in told]
 
     def _setting(self) -> Setting:
         config = self.config

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-from lemonade.config import BudgetSettings, TrainingSettings
+from lemonade.config import Config, TrainingSettings
+from lemonade.spaces import Start
+from lemonade.spaces.family import are_cut
 from lemonade.types import Genotype
 from morphisms import NetworkGraph, flops
 
@@ -19,7 +21,7 @@ NODE_SECONDS, FLOP_SECONDS = 2.7e-6, 53e-12
 CUDA_STEP_SECONDS, CUDA_FLOP_SECONDS = 1 / 60_000, 1e-13
 """Of one process of four on a card, an image: an H100 trains 58,000 of 16x16 and 50,000 of 32x32."""
 STARTS_SHARE = 0.8
-"""Of a run's images, or of its time, that its first networks may take, all together."""
+"""Of a run's images, or of its time, that its start networks may take, all together."""
 LEAST = 1_000
 """Images that a first network sees however short a run is: fewer teach it nothing."""
 
@@ -59,7 +61,7 @@ class ChildBudget:
     initial: int
 
     @classmethod
-    def of(cls, settings: TrainingSettings, train_images: int, most: float | None = None) -> Self:
+    def of(cls, settings: TrainingSettings, train_images: int, shares: Sequence[Share] = ()) -> Self:
         """What the settings say; what they leave open follows from the size of the data set and of the run.
 
         A child sees sixteen epochs, 8,000 to 96,000 images, and no more than a first network. That sees thirty-two
@@ -70,32 +72,59 @@ class ChildBudget:
             settings: May set the number of a child, which a first network then sees at least, and how many times as
                 many that sees.
             train_images: In the training split.
-            most: What the run allows a first network (`most_of_run`); None, if that is not known, leaves it at most
-                four times a child's.
+            shares: What the run allows first networks (`shares_of_run`); nothing, if that is not known, leaves each at
+                most four times a child's images.
         """
         usual = min(max(16 * train_images, 8_000), 96_000)
         child = settings.child_examples or usual
         if settings.initial_factor is not None:
             return cls(child, round(settings.initial_factor * child))
+        most = min([share.most(child) for share in shares], default=4.0 * child)
         initial = child * min(max(32 * train_images / usual, 2.0), 16.0)
-        initial = min(initial, 4.0 * child if most is None else max(most, settings.child_examples or LEAST))
+        initial = min(initial, max(most, settings.child_examples or LEAST))
         return cls(settings.child_examples or round(min(usual, initial)), round(initial))
 
 
-def most_of_run(budget: BudgetSettings, starts: Sequence[NetworkGraph], device: str, workers: int) -> float | None:
-    """Images that each first network may see, so that all of them leave a run a fifth of its images and of its time.
+@dataclass(frozen=True)
+class Share:
+    """What of a run its start networks may take, in images or in seconds.
+
+    Attributes:
+        total: All that they may take.
+        first: What an image costs that all of those see which are trained long.
+        others: What one costs that all of those see which are trained as long as a child.
+    """
+
+    total: float
+    first: float
+    others: float
+
+    def most(self, child: int) -> float:
+        """Images for each that is trained long, if the others see as many as a child, or no more than it."""
+        left = (self.total - self.others * child) / self.first
+        return left if left >= child else self.total / (self.first + self.others)
+
+
+def shares_of_run(config: Config, starts: Sequence[Start[Any]], device: str, workers: int) -> list[Share]:
+    """What start networks may take so that all of them leave a run a fifth of its images and of its time.
 
     Args:
-        budget: Of the run.
-        starts: The first networks.
+        config: Its budget counts, and whether narrower networks are cut out of wider ones.
+        starts: The start networks.
         device: Kind of the device that trains.
         workers: Children side by side.
 
     Returns:
-        None if the budget tells neither images nor time.
+        Empty if the budget tells neither images nor time.
     """
-    most = [] if budget.examples is None else [budget.examples / len(starts)]
+    budget, shares = config.budget, []
+    cut = are_cut(starts, config.search)
+    if budget.examples is not None:
+        long = 1 if cut else len(starts)
+        shares.append(Share(STARTS_SHARE * budget.examples, long, len(starts) - long))
     if budget.time is not None:
-        each = [image_seconds(graph, device) for graph in starts]
-        most.append(budget.time / max(sum(each) / workers, *each))
-    return min(most) * STARTS_SHARE if most else None
+        *others, first = [image_seconds(start.genotype, device) for start in starts]
+        # one after another if each comes from the one before, else side by side
+        times = (first, sum(others)) if cut else (max((first + sum(others)) / workers, first, *others), 0.0)
+        shares.append(Share(STARTS_SHARE * budget.time, *times))
+    return shares

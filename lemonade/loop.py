@@ -19,7 +19,7 @@ from lemonade.history import Run
 from lemonade.journal import intact
 from lemonade.store import RunStore
 from lemonade.tracker import EventKind, OnEvent, Tracker
-from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
+from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status, Stored
 from morphisms import flops
 
 POLL_SECONDS = 0.25
@@ -56,6 +56,7 @@ class Loop:
         self.results: dict[str, Evaluation] = {}
         self.beforehand = assembly.beforehand()
         self.failures = 0  # in a row, in this session
+        self.first_failure: Evaluation | None = None
         self.stopping = False
 
     def go(self, earlier: Run | None) -> None:
@@ -167,18 +168,22 @@ class Loop:
         while self.evaluator.room and (candidate := self._next_candidate()) is not None:
             self.queue.remove(candidate)
             self.running[candidate.id] = candidate
-            parent = self.candidates.get(candidate.parent or "")
             self.evaluator.submit(
                 Job(
                     candidate=candidate,
                     training=self.assembly.config.training,
                     inherit=self.assembly.config.search.inherit,
-                    parent_graph=parent.graph if parent is not None else None,
-                    parent_weights=str(self.store.weights_path(parent.id)) if parent is not None else None,
-                    parent_sha256=self.store.weights_sha256(parent.id) if parent is not None else None,
+                    parent=self._stored(candidate.parent),
                     output=str(self.store.scratch(candidate.id)),
+                    teacher=self._stored(candidate.teacher),
                 )
             )
+
+    def _stored(self, name: str | None) -> Stored | None:
+        """A candidate trained before, as a worker finds it."""
+        if name is None:
+            return None
+        return Stored(self.candidates[name].graph, str(self.store.weights_path(name)), self.store.weights_sha256(name))
 
     def _budget_left(self) -> bool:
         """Whether the budget and the person allow another generation to be asked for."""
@@ -231,10 +236,12 @@ class Loop:
             )
 
     def _first_failure(self) -> str:
-        failed = [one for one in self.results.values() if one.status is not Status.OK]
-        return f"{failed[0].id} {failed[0].status.value}: {failed[0].message}" if failed else "none was tried"
+        first = self.first_failure
+        return f"{first.id} {first.status.value}: {first.message}" if first is not None else "none was tried"
 
     def _count(self, candidate: Candidate, evaluation: Evaluation) -> None:
         self.results[candidate.id] = evaluation
+        if self.first_failure is None and evaluation.status is not Status.OK:
+            self.first_failure = evaluation
         self.beforehand.learn(evaluation)
         self.tracker.evaluated(candidate.generation, candidate.costs, evaluation)

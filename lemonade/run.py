@@ -17,6 +17,8 @@ from lemonade.store import RunStore
 from lemonade.tracker import OnEvent, loading
 from lemonade.types import AT_RANDOM, Candidate
 
+BEYOND = "beyond the limits or the box"
+
 
 def free_folder(config: Config, parent: Path = Path("runs")) -> Path:
     """The first of ``runs/DATASET-METHOD-1``, ``-2``, ... that does not exist."""
@@ -119,7 +121,7 @@ def describe(config: Config) -> list[str]:
     config = with_budget(config)
     with Assembly(config, start=False) as assembly:
         first = _first(config.budget, assembly)
-        facts, sees = assembly.facts, min(one.examples for one in first)
+        facts, sees = assembly.facts, max(one.examples for one in first)
         channels, height, width = facts.input_shape
         lines = [
             f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
@@ -131,13 +133,12 @@ def describe(config: Config) -> list[str]:
             f"an initial network sees {sees:,} training images, a child {assembly.child_budget.child:,}",
             "members are ranked by the smoothed error" if assembly.smoothed else "members are ranked by the error",
         ]
-        begun = [(start.origin, start.costs) for start in first]
-        taken = {origin for origin, _ in begun}
-        # a method that draws its own networks leaves out none of these
-        usual = {} if taken == {AT_RANDOM} else assembly.starts()
-        left = [(origin, costs) for origin, costs in usual.items() if origin not in taken]
-        for what, networks in (("start network", begun), ("beyond the limits or the box", left)):
-            for origin, costs in networks:
-                told = ", ".join(f"{name} {value:,.0f}" for name, value in costs.items())
-                lines.append(f"{what}: {origin}; {told}")
+        begun = {start.origin: start.costs for start in first}
+        told = [("start network", origin, costs) for origin, costs in begun.items()]
+        if begun.keys() != {AT_RANDOM}:  # a method that draws its own networks leaves out none of these
+            for origin, costs, allowed in assembly.starts():
+                if origin not in begun:
+                    told.append(("cut out of the next wider one" if allowed else BEYOND, origin, costs))
+        for what, origin, costs in told:
+            lines.append(f"{what}: {origin}; {', '.join(f'{name} {value:,.0f}' for name, value in costs.items())}")
         return lines

@@ -85,6 +85,8 @@ class Candidate:
         seed: Derived from the run's seed and the id; everything random about its evaluation follows from it.
         origin: How a start network came about, in words; empty for children.
         hurdle: What its training has to pass to be brought to its end; None for nothing.
+        teacher: Id of the candidate whose opinions of the training images it learns from, beside the labels; None for
+            labels alone.
     """
 
     id: str
@@ -98,6 +100,7 @@ class Candidate:
     seed: int
     origin: str = ""
     hurdle: Hurdle | None = None
+    teacher: str | None = None
 
     @property
     def graph(self) -> NetworkGraph:
@@ -123,6 +126,7 @@ class Candidate:
             "seed": self.seed,
             "origin": self.origin,
             "hurdle": asdict(self.hurdle) if self.hurdle is not None else None,
+            "teacher": self.teacher,
         }
 
     @classmethod
@@ -134,6 +138,30 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """A trained network as a worker finds it.
+
+    Attributes:
+        graph: The network.
+        weights: Path of its weights, to be mapped and never written.
+        sha256: Of that file; None if it is not known.
+    """
+
+    graph: NetworkGraph
+    weights: str
+    sha256: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; `from_json` reads it."""
+        return {"graph": graph_to_json(self.graph), "weights": self.weights, "sha256": self.sha256}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Stored:
+        """Read what `to_json` wrote."""
+        return cls(graph_from_json(data["graph"]), data["weights"], data["sha256"])
+
+
+@dataclass(frozen=True)
 class Job:
     """All that a worker needs to evaluate one candidate; it carries no tensor.
 
@@ -141,19 +169,17 @@ class Job:
         candidate: What to evaluate.
         training: Settings of the training engine.
         inherit: False trains the candidate from fresh weights (the ablation), all else equal.
-        parent_graph: Graph that the candidate's morphisms start from.
-        parent_weights: Path of the parent's weights, to be mapped and never written.
+        parent: What the candidate's morphisms start from.
         output: Path the trained weights are written to; the store gives them their final name.
-        parent_sha256: Of the file of the parent's weights; None if it is not known.
+        teacher: The candidate's teacher.
     """
 
     candidate: Candidate
     training: TrainingSettings
     inherit: bool
-    parent_graph: NetworkGraph | None
-    parent_weights: str | None
+    parent: Stored | None
     output: str
-    parent_sha256: str | None = None
+    teacher: Stored | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with all graphs; `from_json` reads it."""
@@ -162,24 +188,22 @@ class Job:
             "graph": graph_to_json(self.candidate.graph),
             "training": self.training.model_dump(mode="json"),
             "inherit": self.inherit,
-            "parent_graph": graph_to_json(self.parent_graph) if self.parent_graph is not None else None,
-            "parent_weights": self.parent_weights,
-            "parent_sha256": self.parent_sha256,
+            "parent": self.parent.to_json() if self.parent is not None else None,
             "output": self.output,
+            "teacher": self.teacher.to_json() if self.teacher is not None else None,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:
         """Read what `to_json` wrote."""
-        parent = data["parent_graph"]
+        parent, teacher = [Stored.from_json(data[key]) if data[key] else None for key in ("parent", "teacher")]
         return cls(
             candidate=Candidate.from_json(data["candidate"], graph_from_json(data["graph"])),
             training=TrainingSettings.model_validate(data["training"]),
             inherit=data["inherit"],
-            parent_graph=graph_from_json(parent) if parent is not None else None,
-            parent_weights=data["parent_weights"],
-            parent_sha256=data["parent_sha256"],
+            parent=parent,
             output=data["output"],
+            teacher=teacher,
         )
 
 

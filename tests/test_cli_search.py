@@ -46,7 +46,7 @@ class TestSearch:
         assert head[1] == "Objectives: error, params, flops · budget 12 evaluations"
         assert head[2].startswith("loading torch")
         assert head[3].startswith("digits: 1,797 images 8x8x1, 10 classes · 1,150 train, 287 validation, 360 test")
-        assert sum(line.startswith("generation ") for line in head) == 2
+        assert sum(line.startswith("generation ") for line in head) == 5
         assert "Front of runs/digits-lemonade-1" in out
         assert "Written in runs/digits-lemonade-1: front.png, front.csv" in out
         assert "Next:  lemonade show runs/digits-lemonade-1 c" in out
@@ -85,7 +85,8 @@ class TestSearch:
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000")
         told = [line.partition("; ")[0] for line in out.splitlines() if "blocks" in line]
         assert told == [
-            *[f"start network: chain of 3 blocks, {width} wide" for width in (2, 4, 8)],
+            *[f"start network: chain of 3 blocks, {width} wide" for width in (2, 8)],
+            "cut out of the next wider one: chain of 3 blocks, 4 wide",
             *[f"beyond the limits or the box: chain of 3 blocks, {width} wide" for width in (16, 32)],
         ]
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--method", "random")

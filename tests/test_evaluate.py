@@ -25,7 +25,7 @@ from lemonade.evaluate.inline import InlineEvaluator
 from lemonade.evaluate.workers import WorkerEvaluator
 from lemonade.objectives import Kind, Objective, resolve
 from lemonade.spaces.network import chain
-from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Candidate, Hurdle, Job, Status
+from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Candidate, Hurdle, Job, Status, Stored
 from morphisms import OPERATORS, build_module, initial_weights, load_weights
 from morphisms.operators import site
 
@@ -58,7 +58,7 @@ def candidate(graph=GRAPH, morphisms=(), parent=None, examples=1_000, name="c000
 
 
 def start_job(output, examples=1_000, training=None):
-    return Job(candidate(examples=examples), training or TrainingSettings(), True, None, None, str(output))
+    return Job(candidate(examples=examples), training or TrainingSettings(), True, None, str(output))
 
 
 def child_job(output, parent, operator, where, examples=2_000, **changes):
@@ -68,8 +68,7 @@ def child_job(output, parent, operator, where, examples=2_000, **changes):
         candidate(graph, [record], "c0000", examples, "c0001"),
         TrainingSettings(),
         True,
-        GRAPH,
-        str(parent),
+        Stored(GRAPH, str(parent)),
         str(output),
     )
     return dataclasses.replace(job, **changes)

@@ -14,7 +14,7 @@ from lemonade.objectives import resolve
 from lemonade.spaces.network import chain
 from lemonade.training import Trained, train
 from lemonade.training.captured import CapturedStep
-from lemonade.types import Candidate, Job, Status
+from lemonade.types import Candidate, Job, Status, Stored
 from morphisms import OPERATORS, build_module
 from morphisms.operators import site
 
@@ -31,14 +31,16 @@ def test_a_child_inherits_on_the_gpu_what_it_does_on_the_cpu(tmp_path):
     objectives = resolve(("error", "params"), 10)[:1]
     start = Candidate("c0000", GRAPH, "a", None, (), 0, {}, 20_000, 1)
     benches = {name: Bench(data.to(name), {}, objectives, torch.device(name)) for name in ("cuda", "cpu")}
-    trained = evaluate_child(Job(start, settings, True, None, None, str(tmp_path / "p")), benches["cuda"])
+    trained = evaluate_child(Job(start, settings, True, None, str(tmp_path / "p")), benches["cuda"])
     assert trained.status is Status.OK, trained.message
     assert trained.values["error"] < 0.1
     record = OPERATORS["widen"].record(GRAPH, site("conv1", channels=12), 3)
     graph = OPERATORS["widen"].rewrite(GRAPH, record.site).child
     child = dataclasses.replace(start, id="c0001", genotype=graph, morphisms=(record,), parent="c0000", examples=4_000)
     inherited = {
-        name: evaluate_child(Job(child, settings, True, GRAPH, str(tmp_path / "p"), str(tmp_path / name)), bench)
+        name: evaluate_child(
+            Job(child, settings, True, Stored(GRAPH, str(tmp_path / "p")), str(tmp_path / name)), bench
+        )
         .stages["inherited"]
         .error_smoothed
         for name, bench in benches.items()

@@ -27,7 +27,7 @@ GROUND: dict[str, set[str]] = {
     "runfolder": {"errors"},
     "files": {"errors", "runfolder"},
     "journal": {"errors", "files"},
-    "budgets": {"config", "types"},
+    "budgets": {"config", "spaces", "types"},
     "records": {"errors", "files"},
 }
 WALLS: dict[str, set[str]] = {

@@ -187,7 +187,7 @@ class TestConformance:
 
 
 GOLDEN = {
-    "lemonade": ("network", {"accept": "density"}),
+    "lemonade": ("network", {"accept": "density", "cut_starts": False}),
     "aging": ("network", {}),
     "nsga2": ("network", {}),
     "local": ("table", {}),
@@ -227,17 +227,49 @@ class TestLemonade:
         seen = drive(METHODS["lemonade"](make_setting(continue_share=0.9, operators=("widen", "prune"))), 5)
         assert all(record.operator != "continue" for one in seen for record in one.morphisms)
 
-    def test_a_failed_initial_population_ends_the_search(self):
+    def test_start_networks_are_cut_out_of_the_next_wider_one(self):
+        setting = make_setting()
+        starts = setting.space.starts()
+        seen = drive(METHODS["lemonade"](setting), 4)
+        assert [one.graph for one in seen] == [starts[k].genotype for k in (0, 4, 3, 2, 1)]
+        assert [one.parent for one in seen] == [None, None, "c0001", "c0002", "c0003"]
+        assert [one.examples for one in seen] == [1000, 3000, 1000, 1000, 1000]
+        assert [[record.operator for record in one.morphisms] for one in seen] == [[], [], *[["prune"]] * 3]
+
+    @pytest.mark.parametrize("switch", [{"inherit": False}, {"cut_starts": False}, {"operators": ("widen",)}])
+    def test_they_are_all_trained_long_where_nothing_is_cut(self, switch):
+        seen = METHODS["lemonade"](make_setting(**switch)).ask()
+        assert [one.examples for one in seen] == [3000] * 5
+        assert not any(one.parent for one in seen)
+
+    def test_what_was_wider_failed_the_next_start_network_begins_afresh(self):
+        seen = drive(METHODS["lemonade"](make_setting()), 4, fail=("c0001", "c0002"))
+        assert [one.parent for one in seen] == [None, None, None, None, "c0003"]
+        assert [one.examples for one in seen] == [1000, 3000, 3000, 3000, 1000]
+
+    def test_nothing_is_asked_once_all_start_networks_failed(self):
         search = METHODS["lemonade"](make_setting())
-        search.tell([Evaluation(one.id, Status.FAILED) for one in search.ask()])
+        for _ in range(4):
+            search.tell([Evaluation(one.id, Status.FAILED) for one in search.ask()])
         assert search.ask() == []
         assert search.finished
+
+    def test_the_best_member_teaches_all_that_inherit(self):
+        search = METHODS["lemonade"](make_setting())
+        for _ in range(8):
+            errors = {name: point[0] for name, point in search.front.members.items()}
+            best = min(errors, key=errors.get, default=None)
+            batch = search.ask()
+            assert [one.teacher for one in batch] == [best if one.parent else None for one in batch]
+            search.tell([evaluate(one) for one in batch])
+        scratch = drive(METHODS["lemonade"](make_setting(inherit=False)), 4)
+        assert not any(one.teacher for one in scratch)
 
     def test_parents_are_drawn_where_the_front_is_thin(self):
         """Equation 1: a member far from the others in its costs becomes a parent more often than uniformly."""
         setting = make_setting(proposals=400, children=400, continue_share=0.0)
         search = METHODS["lemonade"](setting)
-        drive(search, 3)
+        drive(search, 6)
         front = {one.id: one for one in search._known.values() if one.id in search.front}
         points = np.log10([list(one.costs.values()) for one in front.values()])
         points = (points - points.mean(0)) / points.std(0, ddof=1)
@@ -249,7 +281,7 @@ class TestLemonade:
 
     @pytest.mark.parametrize("switch", [{"density_of": "proposals"}, {"sampling": "uniform"}, {"density_floor": 0.0}])
     def test_switches_change_what_is_accepted(self, switch):
-        usual, other = (drive(METHODS["lemonade"](make_setting(**s)), 4) for s in ({}, switch))
+        usual, other = (drive(METHODS["lemonade"](make_setting(**s)), 8) for s in ({}, switch))
         assert [one.key for one in usual] != [one.key for one in other]
 
     def test_candidate_seeds_do_not_depend_on_the_others(self):

@@ -1,5 +1,7 @@
 """Approximate operators do what they say: planted cases where the right answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,11 +15,13 @@ from morphisms import (
     OPERATORS,
     NetworkGraph,
     Node,
+    Operator,
     Weights,
     act,
     build_module,
     deviation,
     flops,
+    narrowing,
     params,
     prune,
     remove_layer,
@@ -144,6 +148,37 @@ def test_importance_of_a_single_image():
     group = channel_groups(graph)[0]
     weights = random_weights(graph, 0)
     assert np.isfinite(channel_importance(graph, weights, group, images(graph, count=1))).all()
+
+
+WIDE = chain_network(widths=(8, 16))
+
+
+@pytest.mark.parametrize("widths", [(1, 2), (2, 4), (6, 12), (4, 6), (8, 16), (8, 8), (16, 32)])
+def test_narrowing_leads_to_a_network_that_is_narrower_in_proportion(widths):
+    narrow = chain_network(widths=widths)
+    found = narrowing(WIDE, narrow)
+    assert (found is not None) == (widths in ((1, 2), (2, 4), (6, 12), (8, 8)))
+    if found is not None:
+        made = act("prune", WIDE, random_weights(WIDE, 1), found.nodes, **dict(found.params))
+        assert made.graph == narrow
+
+
+def test_narrowing_leads_to_no_other_family():
+    assert narrowing(WIDE, chain_network(widths=(4, 8, 8))) is None
+    assert narrowing(WIDE, WIDE.replacing(replace(WIDE["conv2"], attrs={**WIDE["conv2"].attrs, "kernel": 5}))) is None
+
+
+def test_groups_are_pruned_one_by_one_from_the_last():
+    """So that a layer that loses inputs and filters is fitted in between."""
+    weights, batch = random_weights(WIDE, 3), images(WIDE, count=64)
+    made = act("prune", WIDE, weights, ("conv1", "conv2"), batch=batch, channels=4)
+    behind = act("prune", WIDE, weights, "conv2", batch=batch, channels=8)
+    step = act("prune", behind.graph, behind.weights, "conv1", batch=batch, channels=4)
+    assert made.graph == step.graph
+    assert all(torch.equal(made.weights[name], step.weights[name]) for name in made.weights)
+    rewrite = OPERATORS["prune"].rewrite(WIDE, made.record.site)
+    at_once = Operator.transfer(OPERATORS["prune"], rewrite, weights, np.random.default_rng(1), batch)
+    assert error(WIDE, weights, made) < error(WIDE, weights, replace(made, weights=at_once))
 
 
 # Separable -----------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class TestBudgets:
     def test_start_networks_are_trained_though_no_child_would_fit(self, tmp_path):
         few = {"evaluations": None, "examples": 3_000, "training.initial_factor": 0.01}
         run = start(tmp_path / "r", **few)
-        assert [one.examples for one in run.candidates.values()] == [184] * 5
+        assert [one.examples for one in run.candidates.values()] == [184] * 2
 
     def test_children_are_sized_by_the_totals_in_force(self, tmp_path):
         short = start(tmp_path / "r", evaluations=None, examples=5_000)
@@ -84,10 +84,13 @@ class Listening(FakeEvaluator):
         super().submit(job)
 
 
-@pytest.mark.parametrize(("workers", "order"), [(1, [0, 1, 2, 3, 4]), (2, [4, 0, 1, 2, 3])])
-def test_small_start_networks_come_first_but_the_largest_has_a_worker_to_itself(tmp_path, workers, order):
+@pytest.mark.parametrize(
+    ("workers", "cut", "order"),
+    [(1, False, [0, 1, 2, 3, 4]), (2, False, [4, 0, 1, 2, 3]), (1, True, [0, 1, 2, 3, 4]), (2, True, [1, 0, 2, 3, 4])],
+)
+def test_small_start_networks_come_first_but_the_largest_has_a_worker_to_itself(tmp_path, workers, cut, order):
     evaluator = Listening()
-    run_search(config(workers=workers), tmp_path / "r", None, None, evaluator)
+    run_search(config(workers=workers, **{"search.cut_starts": cut}), tmp_path / "r", None, None, evaluator)
     assert evaluator.order[:5] == [f"c{number:04d}" for number in order]
 
 
@@ -110,7 +113,7 @@ class TestOutcome:
     def test_weights_are_kept_for_the_front_alone(self, tmp_path):
         run = start(tmp_path / "r")
         kept = {path.stem for path in (tmp_path / "r" / "weights").glob("*.safetensors")}
-        late = {name for name, one in run.evaluations.items() if run.candidates[name].generation == 7}
+        late = {name for name in run.evaluations if run.candidates[name].generation == len(run.generations)}
         # members that children of the last, unfinished generation dominate are still there
         assert {one.id for one in run.front} <= kept <= set(run.generations[-1].front) | late
 
@@ -206,10 +209,10 @@ class TestOutcome:
         assert volumes == sorted(volumes)
 
     def test_generations_are_written_with_what_became_of_proposals(self, tmp_path):
-        assert start(tmp_path / "r").generations[1].proposed == 20
+        assert start(tmp_path / "r").generations[4].proposed == 20
         lines = read_journal(tmp_path / "r" / "journal.jsonl")
         totals = {line["generation"]: line["total"] for line in lines if line["type"] == "candidates"}
-        assert (totals[1]["accepted"], totals[1]["proposed"]) == (4, 20)
+        assert (totals[4]["accepted"], totals[4]["proposed"]) == (4, 20)
 
     def test_front_csv_is_the_front_also_of_a_generation_cut_off(self, tmp_path):
         for evaluations in (29, 30, 31):
@@ -271,7 +274,8 @@ class TestPublicSide:
     def test_describe_trains_nothing(self):
         lines = describe(config())
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
-        assert sum(line.startswith("start network: chain") for line in lines) == 5
+        kinds = [line.partition(": chain")[0] for line in lines if ": chain" in line]
+        assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3
         limited = describe(config(limits={"params": 20_000}))
         assert "limit: params <= 20,000" in limited and not any(line.startswith("limit") for line in lines)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
-from lemonade.training import read_error, train
+from lemonade.training import Teacher, read_error, train
 from lemonade.training.loop import scaled_rate, schedule
 
 SETTINGS = TrainingSettings(batch_size=32)
@@ -47,6 +49,10 @@ def state(module: nn.Module) -> dict[str, Tensor]:
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def entropy(chances: Tensor) -> Tensor:
+    return -(chances * chances.log()).sum(dim=1)
 
 
 def test_cudnn_is_left_as_it_was() -> None:
@@ -165,21 +171,48 @@ def test_distillation_brings_a_damaged_network_back_to_its_teacher() -> None:
     # labels that teach nothing: what is learnt comes from the teacher
     unlabelled = Dataset(**{**vars(data), "train": Split(data.train.images, torch.zeros_like(data.train.labels))})
     trained = train(
-        student, unlabelled, SETTINGS, examples=1_280, seed=2, device="cpu", teacher=teacher, rate=SETTINGS.distill_rate
+        student,
+        unlabelled,
+        SETTINGS,
+        examples=1_280,
+        seed=2,
+        device="cpu",
+        teacher=Teacher(teacher, unlabelled),
+        rate=SETTINGS.distill_rate,
     )
-    assert trained.curve[-1][1] < 0.5 * trained.curve[0][1]
+    least = entropy(Teacher(teacher, data).opinions(torch.arange(256))).mean().item()
+    assert trained.curve[-1][1] - least < 0.5 * (trained.curve[0][1] - least)
     assert read_error(student, data.validation, data, "cpu").error < 0.05
     assert same(taught, state(teacher))
 
 
-def test_a_teacher_of_itself_has_nothing_to_teach() -> None:
-    teacher = network()
-    teacher.eval()
-    student = copy.deepcopy(teacher)
-    trained = train(
-        student, toy(), SETTINGS, examples=64, seed=1, device="cpu", teacher=teacher, trainable={"6"}, rate=1e-6
-    )
-    assert trained.curve[0][1] == pytest.approx(0, abs=1e-6)
+def test_a_teacher_shares_the_targets_with_the_labels() -> None:
+    """Of a network that is its own teacher, the loss is a mean of the entropy of its softmax and of the labels'."""
+    data, module = toy(), network()
+    module.eval()
+
+    def loss(**teaching: Any) -> float:
+        student = copy.deepcopy(module)
+        options = {"examples": 64, "seed": 1, "device": "cpu", "trainable": {"6"}, "rate": 1e-9, **teaching}
+        return train(student, data, SETTINGS, **options).curve[0][1]
+
+    teacher = Teacher(module, data)
+    labels, whole, most = loss(), loss(teacher=teacher), loss(teacher=teacher, teacher_share=0.7)
+    chances = teacher.opinions(torch.arange(256))
+    assert chances.sum(dim=1).numpy() == pytest.approx(1)
+    assert entropy(chances).min() <= whole <= entropy(chances).max()
+    assert most == pytest.approx(0.7 * whole + 0.3 * labels)
+
+
+def test_an_opinion_does_not_depend_on_what_was_asked_before() -> None:
+    data = dataclasses.replace(toy(1_000), flip=True)
+    order = torch.randperm(1_000, generator=torch.Generator().manual_seed(1))
+    at_once, in_turn = (Teacher(network(), data) for _ in range(2))
+    wanted = at_once.opinions(torch.arange(1_000))
+    for some in torch.split(order, 77):
+        assert torch.equal(in_turn.opinions(some), wanted[some])
+    mirrored = dataclasses.replace(data, train=Split(data.train.images.flip(3), data.train.labels))
+    assert torch.allclose(Teacher(network(), mirrored).opinions(order), wanted[order], atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", ["cosine", "linear"])

@@ -164,7 +164,7 @@ def pay(
     search, evaluator = make_search(config.method, setting), TableEvaluator(errors)
     while len(evaluator.paid) < evaluations and (asked := search.ask()):
         for candidate in asked:
-            evaluator.submit(Job(candidate, config.training, False, None, None, ""))
+            evaluator.submit(Job(candidate, config.training, False, None, ""))
         search.tell(evaluator.poll(0))
     return evaluator.paid[:evaluations]
 

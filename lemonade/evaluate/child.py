@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from lemonade.data import Dataset, calibration_batch
 from lemonade.objectives import Objective, readings
-from lemonade.training import Reading, Trained, read_error, train
-from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Evaluation, Job, Stage, Status
-from morphisms import Exactness, build_module, initial_weights, load_weights, replay, save_weights
+from lemonade.training import Reading, Teacher, Trained, read_error, train
+from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Evaluation, Job, Stage, Status, Stored
+from morphisms import Exactness, Weights, build_module, initial_weights, load_weights, replay, save_weights
 from morphisms.inheritance import Child
 from morphisms.module import GraphModule
 
@@ -32,16 +32,29 @@ class Bench:
         others: Further data sets by the name of the objective that reads them (``"error@PATH"``).
         objectives: The expensive objectives.
         device: Where to train.
+        teachers: By the path of their weights: the last one, with what it was asked for.
     """
 
     dataset: Dataset
     others: Mapping[str, Dataset]
     objectives: Sequence[Objective]
     device: torch.device
+    teachers: dict[str, Teacher] = field(default_factory=dict)
+
+    def teacher(self, stored: Stored) -> Teacher:
+        """A teacher, as its children share it: it seldom changes.
+
+        Raises:
+            ParentLostError: if its weights cannot be read.
+        """
+        if stored.weights not in self.teachers:
+            self.teachers.clear()
+            self.teachers[stored.weights] = Teacher(_loaded(stored, self.device)[0], self.dataset)
+        return self.teachers[stored.weights]
 
 
 class ParentLostError(Exception):
-    """The weights that a child was to start from cannot be read."""
+    """The weights that a child was to start or learn from cannot be read."""
 
 
 class StoppedError(Exception):
@@ -104,20 +117,21 @@ def _trained(
     candidate, settings = job.candidate, job.training
     hurdle = candidate.hurdle
     left = candidate.examples
-    teacher, child = _inherited(job, bench)
+    parent, child = _inherited(job, bench)
+    teacher = bench.teacher(job.teacher) if job.teacher is not None else None
     module = build_module(candidate.graph, child.weights)
-    if teacher is not None:
+    if parent is not None:
         began = time.perf_counter()
         stages["inherited"] = _stage(_early(module, bench), 0, began)
         approximate = any(record.exactness is Exactness.APPROXIMATE for record in child.records)
         share = int(left * settings.distill_share)
         if approximate and share and child.touched:
-            _distil(module, teacher, child.touched, share, job, bench, stages)
+            _distil(module, parent, child.touched, share, job, bench, stages)
             left -= stages["distilled"].examples
-            if settings.restart and _is_lost(stages["distilled"], _early(teacher, bench), bench):
+            if settings.restart and _is_lost(stages["distilled"], _early(parent, bench), bench):
                 module = build_module(candidate.graph, seed=candidate.seed)
                 payload[RESTARTED] = True
-                teacher = None
+                parent = None
     began = time.perf_counter()
     result = train(
         module,
@@ -126,7 +140,9 @@ def _trained(
         examples=left,
         seed=candidate.seed + 1,
         device=bench.device,
-        rate=settings.inherited_rate if teacher is not None else settings.peak_rate,
+        teacher=teacher,
+        teacher_share=settings.teacher_share,
+        rate=settings.inherited_rate if parent is not None else settings.peak_rate,
         stop=lambda curve: hurdle is not None and hurdle.stops(curve, left),
     )
     if hurdle is not None and result.stopped:
@@ -140,7 +156,7 @@ def _trained(
 
 def _distil(
     module: GraphModule,
-    teacher: GraphModule,
+    parent: GraphModule,
     touched: Collection[str],
     examples: int,
     job: Job,
@@ -156,7 +172,7 @@ def _distil(
         examples=examples,
         seed=job.candidate.seed,
         device=bench.device,
-        teacher=teacher,
+        teacher=Teacher(parent, bench.dataset),
         trainable=touched,
         rate=job.training.distill_rate,
     )
@@ -181,15 +197,19 @@ def _early(module: GraphModule, bench: Bench) -> Reading:
 def _inherited(job: Job, bench: Bench) -> tuple[GraphModule | None, Child]:
     """The parent as a module (None for a start network) and the child with the weights it begins with."""
     graph = job.candidate.graph
-    if not job.inherit or job.parent_graph is None or job.parent_weights is None:
+    if not job.inherit or job.parent is None:
         return None, Child(graph, initial_weights(graph, job.candidate.seed), (), frozenset())
-    try:
-        weights = load_weights(Path(job.parent_weights), sha256=job.parent_sha256).to(device=bench.device)
-        parent = build_module(job.parent_graph, weights).eval()
-    except ValueError as error:  # missing, damaged, or another network's
-        raise ParentLostError(f"{job.parent_weights}: {error}") from None
+    parent, weights = _loaded(job.parent, bench.device)
     batch: Tensor = calibration_batch(bench.dataset)
-    return parent, replay(job.parent_graph, weights, job.candidate.morphisms, batch)
+    return parent, replay(job.parent.graph, weights, job.candidate.morphisms, batch)
+
+
+def _loaded(stored: Stored, device: torch.device) -> tuple[GraphModule, Weights]:
+    try:
+        weights = load_weights(Path(stored.weights), sha256=stored.sha256).to(device=device)
+        return build_module(stored.graph, weights).eval(), weights
+    except ValueError as error:  # missing, damaged, or another network's
+        raise ParentLostError(f"{stored.weights}: {error}") from None
 
 
 def _measured(module: GraphModule, bench: Bench, trained: Stage) -> dict[str, float]:

@@ -20,6 +20,7 @@ from lemonade.methods.base import Setting
 from lemonade.methods.forecast import Features, Forecast
 from lemonade.methods.generations import Generational
 from lemonade.spaces import Start
+from lemonade.spaces.family import CUT, are_cut, cut
 from lemonade.types import Candidate, Evaluation, Genotype
 from morphisms import OPERATORS, Morphism, Site
 
@@ -52,8 +53,8 @@ class Lemonade(Generational):
         self._continues = setting.search.inherit and (operators is None or "continue" in operators)
 
     def generation(self) -> list[Candidate]:
-        """The next generation; generation 0 is the initial population."""
-        return self._initial() if self._generation == 0 else self._children()
+        """The next generation: initial networks, start networks cut out of them one by one, then children."""
+        return self._initial() if self._generation == 0 else self._missing() or self._children()
 
     def told(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Learn from a result, and add it to the front."""
@@ -73,11 +74,36 @@ class Lemonade(Generational):
             self._lineage_examples[candidate.id] = before + candidate.examples
 
     def _initial(self) -> list[Candidate]:
+        """Start networks with fresh weights: all, or the widest, if the others can be cut out of it.
+
+        Then the narrowest is made all the same, trained as long as a child: it is there soon, whenever the run ends.
+        """
+        starts = self._starts_within_limits()
+        family = are_cut(starts, self.setting.search)
         made = []
-        for number, start in enumerate(self._starts_within_limits()):
+        for number, start in enumerate([starts[0], *starts[1:][-1:]] if family else starts):
             self.report.count([], "proposed")
-            made.append(self.without_parent(number, start.genotype, self.setting.initial_examples, start.origin))
+            long = start is starts[-1] or not family
+            examples = self.setting.initial_examples
+            examples = examples if long else min(examples, self.setting.child_examples)
+            made.append(self.without_parent(number, start.genotype, examples, start.origin))
         return made
+
+    def _missing(self) -> list[Candidate]:
+        """The widest start network that is missing, cut out of the narrowest member that it fits into."""
+        key = self.setting.space.key
+        missing = [start for start in self._starts_within_limits() if key(start.genotype) not in self._keys]
+        if not missing:
+            return []
+        self.report.count([CUT.name], "proposed")
+        number, start = len(self._known), missing[-1]
+        members = [self._known[name] for name in self._front.ids]
+        for parent in sorted(members, key=lambda one: tuple(one.costs.values())):
+            if (site := cut(parent.genotype, start.genotype)) is not None:
+                record = CUT.record(parent.graph, site, int(self.rng().integers(2**31)))
+                return [self.child_of(parent, number, start.genotype, (record,))]
+        # all that were wider failed
+        return [self.without_parent(number, start.genotype, self.setting.initial_examples, start.origin)]
 
     def _starts_within_limits(self) -> list[Start[Any]]:
         """Start networks that meet the limits, or the largest of the smaller ones that does.

@@ -26,7 +26,7 @@ from lemonade.retraining.records import (
     training_name,
 )
 from lemonade.runfolder import MODELS
-from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status
+from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status, Stored
 from morphisms import OPERATORS, Site, file_sha256
 
 if TYPE_CHECKING:
@@ -224,6 +224,7 @@ class _Session:
     def _job(self, task: _Task) -> Job:
         """A child that is its parent trained further, or the same network from fresh weights."""
         member, inherits = task.member, task.start == "inherited"
+        weights, sha256 = member.evaluation.weights, member.evaluation.sha256
         seed = int(np.random.SeedSequence([self.run.config.seed, task.seed]).generate_state(1)[0])
         morphisms = (OPERATORS["continue"].record(member.graph, Site(), seed),) if inherits else ()
         candidate = Candidate(
@@ -241,9 +242,7 @@ class _Session:
             candidate=candidate,
             training=self.run.config.training,
             inherit=inherits,
-            parent_graph=member.graph if inherits else None,
-            parent_weights=str(self.run.folder / str(member.evaluation.weights)) if inherits else None,
-            parent_sha256=member.evaluation.sha256 if inherits else None,
+            parent=Stored(member.graph, str(self.run.folder / str(weights)), sha256) if inherits else None,
             output=str(self._record(task).with_suffix(".safetensors")),
         )
 

@@ -18,9 +18,9 @@ from lemonade.training.captured import Rate, fastest
 from lemonade.training.engine import Engine, engine_choices
 from lemonade.training.optimiser import Optimiser
 from lemonade.training.stream import stream
+from lemonade.training.teacher import Teacher
 
 CURVE_POINTS = 30  # each costs one look at the loss, which on a GPU waits for all work in flight
-TEMPERATURE = 2.0  # of the distillation's two softmaxes; 1, 2 and 4 came out alike on pruned digits networks
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def train(
     examples: int,
     seed: int,
     device: torch.device | str,
-    teacher: nn.Module | None = None,
+    teacher: Teacher | None = None,
+    teacher_share: float = 1.0,
     trainable: Collection[str] | None = None,
     rate: float | None = None,
     stop: Callable[[Sequence[tuple[int, float]]], bool] | None = None,
@@ -67,7 +68,8 @@ def train(
         examples: Training images to see; rounded down to whole batches, at least one.
         seed: What order, augmentation and dropout derive from.
         device: Where to train.
-        teacher: If given, the loss is the divergence from its softmax, and labels are not looked at.
+        teacher: Whose opinions of the images are learnt.
+        teacher_share: Of the targets; the rest are the labels.
         trainable: Node or parameter names; only parameters of that name or below it are trained. The modules of all
             others run in eval mode: their statistics stay too, so what is frozen computes what it did in the parent.
         rate: Peak learning rate at a batch of 50, in place of the settings'.
@@ -84,13 +86,11 @@ def train(
     if engine.channels_last:
         module.to(memory_format=torch.channels_last)
     parameters = _set_modes(module, trainable)
-    if teacher is not None:
-        teacher.to(device).eval()
     with _seeded(seed, device):
-        batches = stream(dataset.to(device), settings, engine, steps, seed)
+        batches = stream(dataset.to(device), settings, engine, steps, seed, teacher, teacher_share)
         peak = scaled_rate(settings.peak_rate if rate is None else rate, engine.batch_size)
         rates = [peak * schedule(step, steps, settings) for step in range(steps)]
-        curve, diverged, stopped = _run(module, parameters, teacher, batches, rates, settings, engine, stop)
+        curve, diverged, stopped = _run(module, parameters, batches, rates, settings, engine, stop)
     module.eval()
     if engine.channels_last:
         module.to(memory_format=torch.contiguous_format)  # as files and exports expect them
@@ -118,7 +118,6 @@ def scaled_rate(rate: float, batch_size: int) -> float:
 def _run(
     module: nn.Module,
     parameters: list[nn.Parameter],
-    teacher: nn.Module | None,
     batches: Iterator[tuple[Tensor, Tensor]],
     rates: list[float],
     settings: TrainingSettings,
@@ -136,7 +135,9 @@ def _run(
     total = torch.zeros((), device=device)
 
     def one_step(images: Tensor, targets: Tensor, rate: Rate) -> Tensor:
-        loss = _loss(module, teacher, images, targets, engine.dtype)
+        with torch.autocast(images.device.type, engine.dtype, enabled=engine.dtype != torch.float32):
+            outputs = module(images)
+        loss = F.cross_entropy(outputs.float(), targets)
         # not backward(): that would add to .grad, which has to be emptied again, parameter by parameter
         optimiser.step(torch.autograd.grad(loss, parameters, materialize_grads=True), rate)
         return loss.detach()
@@ -154,20 +155,6 @@ def _run(
             total.zero_()
             looked = step
     return curve, False, False
-
-
-def _loss(module: nn.Module, teacher: nn.Module | None, images: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
-    """Cross-entropy with the targets, or the divergence from a teacher's softened softmax (Hinton et al. 2015)."""
-    with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
-        outputs = module(images)
-        if teacher is not None:
-            with torch.no_grad():
-                aims = teacher(images)
-    if teacher is None:
-        return F.cross_entropy(outputs.float(), targets)
-    softened = F.log_softmax(outputs.float() / TEMPERATURE, dim=1)
-    divergence = F.kl_div(softened, (aims.float() / TEMPERATURE).softmax(dim=1), reduction="batchmean")
-    return divergence * TEMPERATURE**2  # keeps the gradient's size whatever the temperature
 
 
 def _set_modes(module: nn.Module, trainable: Collection[str] | None) -> list[nn.Parameter]:

@@ -12,13 +12,20 @@ from lemonade.config import TrainingSettings
 from lemonade.data import Dataset
 from lemonade.data.augment import Augment, batches
 from lemonade.training.engine import Engine
+from lemonade.training.teacher import Teacher
 
 CHUNK_VALUES = 1 << 18  # values augmented at once: about 1 MB of float32, which stays in a core's cache
 GPU_CHUNK_VALUES = 1 << 24  # 64 MB: a GPU is slow to be told what to do, not to do it
 
 
 def stream(
-    dataset: Dataset, settings: TrainingSettings, engine: Engine, steps: int, seed: int
+    dataset: Dataset,
+    settings: TrainingSettings,
+    engine: Engine,
+    steps: int,
+    seed: int,
+    teacher: Teacher | None = None,
+    teacher_share: float = 1.0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Training batches: augmented, normalised images (n, C, H, W) and smoothed targets (n, classes), both float32.
 
@@ -30,6 +37,8 @@ def stream(
         engine: Batch size, crop and memory layout.
         steps: How many batches.
         seed: What order and augmentation derive from.
+        teacher: Whose opinions of the images have a share of the targets.
+        teacher_share: That share.
     """
     images = dataset.train.images
     augment = Augment(dataset, engine.crop, settings.cutout)
@@ -43,10 +52,12 @@ def stream(
     together = max(1, most // (images[0].numel() * engine.batch_size))
     for start in range(0, steps, together):
         chosen = list(itertools.islice(order, min(together, steps - start)))
-        made, labels = augment(torch.cat(chosen), noise)
-        size = len(chosen[0])
-        made = made.contiguous(memory_format=layout)
-        yield from zip(torch.split(made, size), torch.split(targets[labels], size), strict=True)
+        indices, size = torch.cat(chosen), len(chosen[0])
+        made, labels = augment(indices, noise)
+        made, aims = made.contiguous(memory_format=layout), targets[labels]
+        if teacher is not None:
+            aims = torch.lerp(aims, teacher.opinions(indices), teacher_share)
+        yield from zip(torch.split(made, size), torch.split(aims, size), strict=True)
 
 
 def smoothed_targets(classes: int, smoothing: float) -> Tensor:

@@ -25,7 +25,7 @@ from lemonade.evaluate.child import Bench, evaluate_child
 from lemonade.objectives import costs, resolve
 from lemonade.settings import make_config
 from lemonade.spaces.network import chain
-from lemonade.types import RESTARTED, Candidate, Evaluation, Job
+from lemonade.types import RESTARTED, Candidate, Evaluation, Job, Stored
 from morphisms import OPERATORS, Morphism, NetworkGraph, Site, params
 
 WIDTHS = (3, 6, 12)
@@ -67,8 +67,7 @@ class Laboratory:
             candidate=candidate,
             training=self.training,
             inherit=parent is not None,
-            parent_graph=parent[0] if parent else None,
-            parent_weights=parent[1].weights if parent else None,
+            parent=Stored(parent[0], str(parent[1].weights)) if parent else None,
             output=str(self.folder / f"{candidate.id}.safetensors"),
         )
         return evaluate_child(job, self.bench)

@@ -28,7 +28,7 @@ from outcome import write_table
 from summary import NESTED, summarise
 
 import lemonade
-from lemonade.budgets import ChildBudget, most_of_run
+from lemonade.budgets import ChildBudget, shares_of_run
 from lemonade.config import Config
 from lemonade.data import load_dataset, load_test
 from lemonade.evaluate.devices import resolve_device, worker_count
@@ -104,9 +104,8 @@ def main() -> None:
     court = Court(data, load_test(config.dataset, config.data), box, smoothed, arguments.limits)
     space = NetworkSpace(data.input_shape, len(data.classes), (), 1, config.space)
     device = resolve_device(config.device)
-    starts = [start.genotype for start in space.starts()]
-    most = most_of_run(config.budget, starts, device.type, config.workers or worker_count(device))
-    budget = ChildBudget.of(config.training, len(data.train), most)
+    shares = shares_of_run(config, space.starts(), device.type, config.workers or worker_count(device))
+    budget = ChildBudget.of(config.training, len(data.train), shares)
     study = Study(config, settings, budget, arguments.runs, arguments.out, court)
     kept = arguments.out / "rows"
     kept.mkdir(parents=True, exist_ok=True)

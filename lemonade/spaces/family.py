@@ -1,0 +1,25 @@
+"""Start networks of which each can be cut out of the next wider one, so that only that has to be trained for long."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from lemonade.config import SearchSettings
+from lemonade.spaces.base import Start
+from lemonade.types import Genotype
+from morphisms import OPERATORS, Site, narrowing
+
+CUT = OPERATORS["prune"]
+
+
+def cut(wide: Genotype, narrow: Genotype) -> Site | None:
+    """Where `CUT` makes one network of another; None if it does not, and for rows of a table."""
+    return None if isinstance(wide, str) or isinstance(narrow, str) else narrowing(wide, narrow)
+
+
+def are_cut(starts: Sequence[Start[Any]], search: SearchSettings) -> bool:
+    """Whether a search cuts each of its start networks, narrowest first, out of the next: if it may, and can."""
+    allowed = search.inherit and search.cut_starts and (search.operators is None or CUT.name in search.operators)
+    return allowed and all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
