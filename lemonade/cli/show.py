@@ -88,10 +88,11 @@ def _print_summary(console: Console, run: Run, member: Member, retrainings: Sequ
 
 
 def origin(member: Member) -> str:
-    """Where a candidate comes from: ``"generation 9, from c0097: widen conv3 24 to 36"``."""
+    """Where a candidate comes from: ``"generation 9, from c0097: widen conv3 24 to 36; taught by c0004"``."""
     if member.parent is None:
         return f"generation {member.generation}, a start network: {member.summary}"
-    return f"generation {member.generation}, from {member.parent}: {member.summary}"
+    teacher = f"; taught by {member.candidate.teacher}" if member.candidate.teacher else ""
+    return f"generation {member.generation}, from {member.parent}: {member.summary}{teacher}"
 
 
 def _print_place(console: Console, run: Run, member: Member) -> None:

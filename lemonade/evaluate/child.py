@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, calibration_batch
 from lemonade.objectives import Objective, readings
 from lemonade.training import Reading, Teacher, Trained, read_error, train
 from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Evaluation, Job, Stage, Status, Stored
-from morphisms import Exactness, Weights, build_module, initial_weights, load_weights, replay, save_weights
+from morphisms import (
+    Exactness,
+    NetworkGraph,
+    Weights,
+    build_module,
+    initial_weights,
+    load_weights,
+    params,
+    replay,
+    save_weights,
+)
 from morphisms.inheritance import Child
 from morphisms.module import GraphModule
 
@@ -142,7 +154,7 @@ def _trained(
         device=bench.device,
         teacher=teacher,
         teacher_share=settings.teacher_share,
-        rate=settings.inherited_rate if parent is not None else settings.peak_rate,
+        rate=inherited_rate(settings, candidate.graph) if parent is not None else settings.peak_rate,
         stop=lambda curve: hurdle is not None and hurdle.stops(curve, left),
     )
     if hurdle is not None and result.stopped:
@@ -152,6 +164,14 @@ def _trained(
     stages["trained"] = _after(result, module, bench, None, began)
     _check(result, "while training")
     return module, result.curve
+
+
+def inherited_rate(settings: TrainingSettings, graph: NetworkGraph) -> float:
+    """Peak learning rate of a child that inherits: as set for 10,000 parameters, and finer for larger networks.
+
+    By the fourth root of the parameters, that is, the square root of a width.
+    """
+    return settings.inherited_rate * math.sqrt(math.sqrt(10_000 / max(params(graph), 1)))
 
 
 def _distil(

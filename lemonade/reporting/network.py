@@ -225,6 +225,7 @@ def record(member: Member) -> dict[str, Any]:
     return {
         "id": member.id,
         "parent": member.parent,
+        "teacher": member.candidate.teacher,
         "generation": member.generation,
         "operators": list(member.operators),
         "summary": member.summary,
