@@ -123,7 +123,7 @@ class SearchSettings(Settings):
     predict: Literal["change", "error"] = Field(
         "change", description="the forecast learns how errors differ from the parent's, or errors by themselves"
     )
-    forecast_from: int = Field(16, ge=2, description="children to learn from before any gain is forecast")
+    forecast_from: int = Field(12, ge=2, description="children to learn from before any gain is forecast")
     explore_share: float = Field(0.25, ge=0, le=1, description="share of the children drawn by density all the same")
     stop_chance: float = Field(
         0.05, ge=0, lt=1, description="a child less likely than this to reach the front is stopped early; 0: none is"
@@ -214,7 +214,7 @@ class TrainingSettings(Settings):
     teacher_share: float = Field(
         0.7, ge=0, le=1, description="of a child's targets that is the best member's opinion; the rest are the labels"
     )
-    distill_share: float = Field(0.15, ge=0, lt=1, description="share of an approximate child's examples")
+    distill_share: float = Field(0.0, ge=0, lt=1, description="share of an approximate child's examples")
     distill_rate: float = Field(0.05, gt=0, description="peak learning rate while distilling, at a batch of 50")
     restart: bool = Field(
         True, description="train from fresh weights what distillation leaves nearer to guessing than to its parent"

@@ -236,6 +236,17 @@ class TestLemonade:
         assert [one.examples for one in seen] == [1000, 3000, 1000, 1000, 1000]
         assert [[record.operator for record in one.morphisms] for one in seen] == [[], [], *[["prune"]] * 3]
 
+    def test_then_those_halfway_between_them_are_cut_out_at_once(self):
+        search = METHODS["lemonade"](make_setting(limits={"params": 50_000}))
+        seen = drive(search, 3)  # the chain of 32 lies beyond the limit
+        assert len(seen) == 4
+        between = search.ask()
+        assert [one.graph for one in between] == [one.genotype for one in search.setting.space.halfway()][:3]
+        parents = [seen[int(one.parent[1:])].graph for one in between]
+        assert parents == [one.genotype for one in search.setting.space.starts()][1:4]
+        search.tell([evaluate(one) for one in between])
+        assert len(search.ask()) == 6
+
     @pytest.mark.parametrize("switch", [{"inherit": False}, {"cut_starts": False}, {"operators": ("widen",)}])
     def test_they_are_all_trained_long_where_nothing_is_cut(self, switch):
         seen = METHODS["lemonade"](make_setting(**switch)).ask()

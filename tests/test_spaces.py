@@ -7,6 +7,7 @@ from graphs import images, random_weights
 from lemonade.config import SpaceSettings
 from lemonade.spaces import SPACES, GridSpace
 from lemonade.spaces.cell import Cell
+from lemonade.spaces.family import CUT, cut
 from lemonade.spaces.nasbench201 import NasBench201
 from lemonade.spaces.network import chain
 from lemonade.spaces.table import split_architecture
@@ -53,6 +54,19 @@ class TestConformance:
             assert one.genotype.input_shape == shape
             assert one.genotype.shape(one.genotype.output) == (7,)
             assert one.origin
+
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_what_lies_halfway_is_cut_out_of_the_next_start_network(self, name, shape):
+        space = make(name, shape, **{"channels": 16} if name == "cell" else {})
+        starts, between = space.starts(), space.halfway()
+        assert len(between) == (0 if name == "nasbench201" else len(starts) - 1)
+        for narrow, middle, wide in zip(starts, between, starts[1:], strict=False):
+            assert params(narrow.genotype) < params(middle.genotype) < params(wide.genotype)
+            for small, large in ((middle, wide), (narrow, wide), (narrow, middle)):
+                site = cut(large.genotype, small.genotype)
+                assert site is not None or (small is narrow and large is middle)  # 2 of 3 channels, say, and 3 of 4
+                if site is not None:
+                    assert CUT.rewrite(large.genotype, site).child == small.genotype
 
     @pytest.mark.parametrize("shape", SHAPES)
     def test_smaller_networks_are_smaller(self, name, shape):

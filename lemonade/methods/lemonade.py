@@ -90,20 +90,38 @@ class Lemonade(Generational):
         return made
 
     def _missing(self) -> list[Candidate]:
-        """The widest start network that is missing, cut out of the narrowest member that it fits into."""
-        key = self.setting.space.key
-        missing = [start for start in self._starts_within_limits() if key(start.genotype) not in self._keys]
-        if not missing:
+        """The widest start network that is missing, then those halfway between them all at once, cut out of others."""
+        number = len(self._known)
+        missing = [start for start in self._starts_within_limits() if self._is_missing(start)]
+        if missing:
+            start = missing[-1]
+            made = self._cut_out(start, number)
+            if made is None:  # all that were wider failed
+                made = self.without_parent(number, start.genotype, self.setting.initial_examples, start.origin)
+            return [made]
+        if not are_cut(self._starts_within_limits(), self.setting.search):
             return []
-        self.report.count([CUT.name], "proposed")
-        number, start = len(self._known), missing[-1]
+        found: list[Candidate] = []
+        for start in self.setting.space.halfway():
+            made = self._cut_out(start, number + len(found)) if self._is_missing(start) else None
+            found += [made] if made is not None else []
+        return found
+
+    def _is_missing(self, start: Start[Any]) -> bool:
+        setting = self.setting
+        return setting.space.key(start.genotype) not in self._keys and setting.within_limits(
+            setting.costs(start.genotype)
+        )
+
+    def _cut_out(self, start: Start[Any], number: int) -> Candidate | None:
+        """A candidate that is cut out of the narrowest member that it fits into; None if there is none."""
         members = [self._known[name] for name in self._front.ids]
         for parent in sorted(members, key=lambda one: tuple(one.costs.values())):
             if (site := cut(parent.genotype, start.genotype)) is not None:
+                self.report.count([CUT.name], "proposed")
                 record = CUT.record(parent.graph, site, int(self.rng().integers(2**31)))
-                return [self.child_of(parent, number, start.genotype, (record,))]
-        # all that were wider failed
-        return [self.without_parent(number, start.genotype, self.setting.initial_examples, start.origin)]
+                return self.child_of(parent, number, start.genotype, (record,))
+        return None
 
     def _starts_within_limits(self) -> list[Start[Any]]:
         """Start networks that meet the limits, or the largest of the smaller ones that does.

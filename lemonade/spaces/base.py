@@ -32,6 +32,10 @@ class Space(Protocol[G]):
         """Start networks, smallest first."""
         ...
 
+    def halfway(self) -> list[Start[G]]:
+        """Networks whose widths lie between those of `starts`, narrowest first; none where widths do not change."""
+        ...
+
     def smallest(self) -> list[Start[G]]:
         """Smaller networks still, to fall back on where a limit rules out all of `starts`."""
         ...

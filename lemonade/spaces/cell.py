@@ -19,6 +19,7 @@ import numpy as np
 from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
 from lemonade.spaces.cells import NONE, SKIP, CellNetworks, Place, Row
+from lemonade.spaces.family import middles
 from lemonade.spaces.skeleton import halved, head, stem
 from morphisms import NetworkGraph, Node
 from morphisms.branches import new_branch
@@ -72,11 +73,11 @@ class Cell(CellNetworks):
 
     def starts(self) -> list[Start[NetworkGraph]]:
         """A separable convolution beside a skip in normal cells, and poolings, at each width."""
-        row = self._row({(NORMAL, 0): SKIP, (NORMAL, 1): "sep_conv_3x3"})
-        return [
-            Start(self.network(row, width), f"cells of a separable convolution, {width} wide")
-            for width in self.widths()
-        ]
+        return self._starts(self.widths())
+
+    def halfway(self) -> list[Start[NetworkGraph]]:
+        """The same cells, as wide as lies in the middle between two start networks."""
+        return self._starts(middles(self.widths()))
 
     def smallest(self) -> list[Start[NetworkGraph]]:
         """Cells of poolings, half as wide as the narrowest start and less."""
@@ -170,6 +171,10 @@ class Cell(CellNetworks):
             nodes.append(Node(merge, "add", tuple(ends), {"scaled": True}))
         nodes.append(Node(f"{name}_out", "concat", tuple([f"{name}_n{target}" for target in self._targets])))
         return nodes
+
+    def _starts(self, widths: Sequence[int]) -> list[Start[NetworkGraph]]:
+        row = self._row({(NORMAL, 0): SKIP, (NORMAL, 1): "sep_conv_3x3"})
+        return [Start(self.network(row, width), f"cells of a separable convolution, {width} wide") for width in widths]
 
     def _row(self, kinds: Mapping[tuple[str, int], str]) -> Row:
         """Max pooling of both inputs in the first sum, unless others are given, and of one node each in later sums."""

@@ -23,3 +23,8 @@ def are_cut(starts: Sequence[Start[Any]], search: SearchSettings) -> bool:
     """Whether a search cuts each of its start networks, narrowest first, out of the next: if it may, and can."""
     allowed = search.inherit and search.cut_starts and (search.operators is None or CUT.name in search.operators)
     return allowed and all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
+
+
+def middles(widths: Sequence[int]) -> list[int]:
+    """Widths in the middle between two, rounded down, as far as there are any: 3, 6 and 12 of 2, 4, 8 and 16."""
+    return sorted({(one + other) // 2 for one, other in itertools.pairwise(sorted(widths))} - set(widths))

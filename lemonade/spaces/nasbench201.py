@@ -49,6 +49,10 @@ class NasBench201(CellNetworks):
         }
         return [Start(self.network(row, self.widths()[0]), text) for text, row in cells.items()]
 
+    def halfway(self) -> list[Start[NetworkGraph]]:
+        """None."""
+        return []
+
     def smallest(self) -> list[Start[NetworkGraph]]:
         """A cell that passes its input on."""
         return [Start(self.network(self._row({}), self.widths()[0]), "a skip alone")]

@@ -11,6 +11,7 @@ import numpy as np
 
 from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
+from lemonade.spaces.family import middles
 from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, flops, graph_hash, params
 from morphisms.operators.branches import BranchOperator
 from morphisms.ops import OPS
@@ -57,6 +58,10 @@ class NetworkSpace:
     def starts(self) -> list[Start[NetworkGraph]]:
         """Chains of three and more blocks at several widths."""
         return [self._start(width, self._usual_blocks()) for width in self._widths]
+
+    def halfway(self) -> list[Start[NetworkGraph]]:
+        """Chains of the widths in the middle between two start networks."""
+        return [self._start(width, self._usual_blocks()) for width in middles(self._widths)]
 
     def smallest(self) -> list[Start[NetworkGraph]]:
         """Chains of one channel, largest first, down to a single block."""

@@ -88,6 +88,10 @@ class TableSpace:
         ordered = sorted(found, key=lambda text: tuple(self._costs[text].values()))
         return [Start(text, "drawn to start from") for text in ordered]
 
+    def halfway(self) -> list[Start[str]]:
+        """None."""
+        return []
+
     def smallest(self) -> list[Start[str]]:
         """The row of least cost, for each cost in turn."""
         names = next(iter(self._costs.values()))
