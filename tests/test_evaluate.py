@@ -94,15 +94,18 @@ class TestChild:
         assert before.stages["inherited"].error == reading.error
         assert math.isclose(before.stages["inherited"].error_smoothed, reading.error_smoothed, abs_tol=1e-6)
 
-    def test_an_approximate_child_is_distilled_first_and_it_counts(self, bench, parent, tmp_path):
-        result = evaluate_child(child_job(tmp_path / "w", parent, "prune", site("conv3", channels=4)), bench)
+    def test_an_approximate_child_may_be_distilled_first_and_it_counts(self, bench, parent, tmp_path):
+        job = child_job(tmp_path / "w", parent, "prune", site("conv3", channels=4))
+        assert list(evaluate_child(job, bench).stages) == ["inherited", "trained"]
+        distilling = dataclasses.replace(job, training=TrainingSettings(distill_share=0.15))
+        result = evaluate_child(distilling, bench)
         assert list(result.stages) == ["inherited", "distilled", "trained"]
         assert result.stages["distilled"].examples == 300
         assert result.examples == 2_000
         assert result.stages["distilled"].error_smoothed < result.stages["inherited"].error_smoothed
 
     def test_what_distillation_leaves_near_guessing_starts_afresh(self, bench, parent, tmp_path):
-        wrecking = TrainingSettings(distill_rate=30, clip_norm=1e4)
+        wrecking = TrainingSettings(distill_share=0.15, distill_rate=30, clip_norm=1e4)
         job = child_job(tmp_path / "w", parent, "prune", site("conv3", channels=8), 6_000, training=wrecking)
         result = evaluate_child(dataclasses.replace(job, training=wrecking), bench)
         assert result.payload[RESTARTED]
@@ -171,6 +174,25 @@ class TestChild:
         result = evaluate_child(child_job(tmp_path / "w", tmp_path / "gone", "continue", site()), bench)
         assert result.status is Status.FAILED
         assert "gone: the weights cannot be read" in result.message
+
+    def test_a_child_learns_what_its_teacher_thinks(self, dataset, bench, parent, tmp_path):
+        """Where labels say nothing, a child that is cut forgets with them, and learns it all again from a teacher."""
+        labels = torch.randint(10, dataset.train.labels.shape, generator=torch.Generator().manual_seed(1))
+        guessed = dataclasses.replace(dataset, train=Split(dataset.train.images, labels))
+        unlabelled = Bench(guessed, {}, bench.objectives, CPU)
+        job = child_job(tmp_path / "w", parent, "prune", site("conv3", channels=8), 6_000)
+        taught = dataclasses.replace(job, teacher=Stored(GRAPH, str(parent)))
+        alone, after = evaluate_child(job, unlabelled), evaluate_child(taught, unlabelled)
+        assert alone.values["error"] > 0.4 > 0.2 > after.values["error"]
+        assert list(unlabelled.teachers) == [str(parent)]
+        again = evaluate_child(taught, unlabelled)  # the teacher, asked for all images before, says the same
+        assert again.values == after.values
+
+    def test_a_missing_teacher_is_a_failure_that_names_the_file(self, bench, parent, tmp_path):
+        job = child_job(tmp_path / "w", parent, "continue", site())
+        result = evaluate_child(dataclasses.replace(job, teacher=Stored(GRAPH, str(tmp_path / "away"))), bench)
+        assert result.status is Status.FAILED
+        assert "away: the weights cannot be read" in result.payload[RUN_FAULT]
 
     def test_two_expensive_objectives_at_once(self, dataset, tmp_path):
         images = dataset.validation.images
