@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lemonade import numbers
-from lemonade.budgets import ChildBudget, shares_of_run
+from lemonade.budgets import ChildBudget, long_starts, shares_of_run
 from lemonade.checks import check_names
 from lemonade.config import Config
 from lemonade.errors import LemonadeError, UnreadableImagesError
@@ -226,6 +226,7 @@ class Assembly:
             seed=config.seed,
             child_examples=self.child_budget.child,
             initial_examples=self.child_budget.initial,
+            long_starts=long_starts(config, self.device.type, self.workers),
         )
 
     def _space(self) -> Space[NetworkGraph]:

@@ -119,12 +119,21 @@ def shares_of_run(config: Config, starts: Sequence[Start[Any]], device: str, wor
     """
     budget, shares = config.budget, []
     cut = are_cut(starts, config.search)
+    long = long_starts(config, device, workers) if cut else len(starts)
     if budget.examples is not None:
-        long = 1 if cut else len(starts)
         shares.append(Share(STARTS_SHARE * budget.examples, long, len(starts) - long))
     if budget.time is not None:
-        *others, first = [image_seconds(start.genotype, device) for start in starts]
-        # one after another if each comes from the one before, else side by side
-        times = (first, sum(others)) if cut else (max((first + sum(others)) / workers, first, *others), 0.0)
-        shares.append(Share(STARTS_SHARE * budget.time, *times))
+        seconds = [image_seconds(start.genotype, device) for start in starts]
+        first, others = seconds[-long:], seconds[:-long]
+        # long trainings run side by side; what is cut out comes one after another, each from the one before
+        shares.append(Share(STARTS_SHARE * budget.time, max(sum(first) / workers, *first), sum(others)))
     return shares
+
+
+def long_starts(config: Config, device: str, workers: int) -> int:
+    """How many start networks are trained for long where others are cut out of them: one for each core.
+
+    A core that waited for the widest one would do nothing; where images are counted, or all share a card, it is the
+    only one.
+    """
+    return workers if device == "cpu" and config.budget.examples is None else 1

@@ -12,7 +12,8 @@ class KilledError(BaseException):
 
 
 def config(**settings):
-    return make_config(None, {"evaluations": 30, "search.proposals": 20, "search.children": 4, **settings})
+    few = {"evaluations": 30, "workers": 1, "search.proposals": 20, "search.children": 4}
+    return make_config(None, {**few, **settings})
 
 
 def start(folder, on_event=None, stop=None, fail=None, **settings):

@@ -16,7 +16,7 @@ from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.run import resume_search, run_search
 
-FEW = ("--evaluations", "12", "--set", "search.children=4", "--set", "search.proposals=20")
+FEW = ("--evaluations", "12", "--workers", "1", "--set", "search.children=4", "--set", "search.proposals=20")
 
 
 @pytest.fixture

@@ -236,6 +236,14 @@ class TestLemonade:
         assert [one.examples for one in seen] == [1000, 3000, 1000, 1000, 1000]
         assert [[record.operator for record in one.morphisms] for one in seen] == [[], [], *[["prune"]] * 3]
 
+    def test_several_are_trained_long_side_by_side(self):
+        setting = make_setting()
+        starts = setting.space.starts()
+        for long, short in ((2, 1), (4, 1), (5, 0), (8, 0)):
+            first = METHODS["lemonade"](dataclasses.replace(setting, long_starts=long)).ask()
+            assert [one.examples for one in first] == [1000] * short + [3000] * min(long, 5)
+            assert [one.graph for one in first][short:] == [one.genotype for one in starts[-long:]]
+
     def test_then_those_halfway_between_them_are_cut_out_at_once(self):
         search = METHODS["lemonade"](make_setting(limits={"params": 50_000}))
         seen = drive(search, 3)  # the chain of 32 lies beyond the limit

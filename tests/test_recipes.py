@@ -86,3 +86,17 @@ def test_configs_that_ship_are_sound(recipe):
     from lemonade.settings import make_config
 
     assert make_config(recipe).budget.time
+
+
+def test_networks_are_cut_out_and_taught(tmp_path):
+    run(
+        "inheritance/teaching.py", "--first", 3_000, "--child", 500, "--widths", 8, 4, "--rates", 0.1, "--out", tmp_path
+    )
+    wide, narrow = csv.DictReader((tmp_path / "cut.csv").read_text().splitlines())
+    assert not wide["taught"] and float(wide["fresh, long"]) < float(wide["fresh"])
+    assert float(narrow["cut one by one"]) < float(narrow["cut at once"])
+    assert float(narrow["taught"]) < float(narrow["fresh"])
+    children = list(csv.DictReader((tmp_path / "children.csv").read_text().splitlines()))
+    assert [row["how"] for row in children] == ["trained on"] * 3 + ["widened"] * 3 + ["trained on"] * 3 + [
+        "widened"
+    ] * 3

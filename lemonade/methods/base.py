@@ -33,6 +33,7 @@ class Setting:
         seed: The run's.
         child_examples: Training images a child may see.
         initial_examples: Training images an initial network may see.
+        long_starts: Start networks that are trained for so long at the same time where others are cut out of them.
     """
 
     search: SearchSettings
@@ -46,6 +47,7 @@ class Setting:
     seed: int
     child_examples: int
     initial_examples: int
+    long_starts: int = 1
 
     def candidate_seed(self, number: int) -> int:
         """Seed of the candidate with that number; what happens to one does not depend on the others."""

@@ -78,14 +78,14 @@ class Lemonade(Generational):
 
         Then the narrowest is made all the same, trained as long as a child: it is there soon, whenever the run ends.
         """
-        starts = self._starts_within_limits()
-        family = are_cut(starts, self.setting.search)
+        setting, starts = self.setting, self._starts_within_limits()
+        long = starts[-setting.long_starts :] if are_cut(starts, setting.search) else starts
+        short = starts[:1] if starts[0] is not long[0] else []
         made = []
-        for number, start in enumerate([starts[0], *starts[1:][-1:]] if family else starts):
+        for number, start in enumerate([*short, *long]):
             self.report.count([], "proposed")
-            long = start is starts[-1] or not family
-            examples = self.setting.initial_examples
-            examples = examples if long else min(examples, self.setting.child_examples)
+            most = setting.initial_examples
+            examples = min(most, setting.child_examples) if start in short else most
             made.append(self.without_parent(number, start.genotype, examples, start.origin))
         return made
 
