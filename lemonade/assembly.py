@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lemonade import numbers
 from lemonade.budgets import ChildBudget, long_starts, shares_of_run
@@ -15,11 +15,12 @@ from lemonade.checks import check_names
 from lemonade.config import Config
 from lemonade.errors import LemonadeError, UnreadableImagesError
 from lemonade.facts import DataFacts
-from lemonade.methods import Search, Setting, make_search
+from lemonade.methods import Search, Setting, is_within, make_search
 from lemonade.objectives import Kind, Objective, costs, resolve, vector
 from lemonade.plugins import load_plugins
 from lemonade.runfolder import WORK
-from lemonade.spaces import SPACES, Space
+from lemonade.spaces import SPACES, Space, Start
+from lemonade.spaces.family import are_cut
 from morphisms import NetworkGraph
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ class Assembly:
             self.close()
             raise
         self.facts = data_facts(self.dataset)
-        shares = shares_of_run(config, self._space().starts(), self.device.type, self.workers)
+        limits, starts = self._limits(), self._space().starts()
+        within = [start for start in starts if is_within(costs(start.genotype, self.objectives), limits)]
+        shares = shares_of_run(config, within or starts, self.device.type, self.workers)
         self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), shares)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
@@ -199,9 +202,16 @@ class Assembly:
 
     def starts(self) -> list[tuple[str, Mapping[str, float], bool]]:
         """Start networks of the space: description, what they cost, and whether that is within limits and box."""
-        setting = self._setting()
-        told = [(start.origin, setting.costs(start.genotype)) for start in setting.space.starts()]
-        return [(origin, costs, setting.within_limits(costs)) for origin, costs in told]
+        return self._told(self._space().starts())
+
+    def halfway(self) -> list[tuple[str, Mapping[str, float], bool]]:
+        """Likewise networks halfway between them, if start networks are cut out of the widest."""
+        space = self._space()
+        return self._told(space.halfway()) if are_cut(space.starts(), self.config.search) else []
+
+    def _told(self, networks: Sequence[Start[Any]]) -> list[tuple[str, Mapping[str, float], bool]]:
+        limits, told = self._limits(), [(one.origin, costs(one.genotype, self.objectives)) for one in networks]
+        return [(origin, cost, is_within(cost, limits)) for origin, cost in told]
 
     def _setting(self) -> Setting:
         config = self.config
@@ -227,6 +237,7 @@ class Assembly:
             child_examples=self.child_budget.child,
             initial_examples=self.child_budget.initial,
             long_starts=long_starts(config, self.device.type, self.workers),
+            taught=config.training.teacher_share > 0,
         )
 
     def _space(self) -> Space[NetworkGraph]:

@@ -131,9 +131,10 @@ def shares_of_run(config: Config, starts: Sequence[Start[Any]], device: str, wor
 
 
 def long_starts(config: Config, device: str, workers: int) -> int:
-    """How many start networks are trained for long where others are cut out of them: one for each core.
+    """How many start networks are trained for long where others are cut out of them: of a run by time, one a core.
 
-    A core that waited for the widest one would do nothing; where images are counted, or all share a card, it is the
+    A core that waited for the widest one would do nothing. Where images are counted, or all share a card, it is the
     only one.
     """
-    return workers if device == "cpu" and config.budget.examples is None else 1
+    by_time = config.budget.time is not None and config.budget.examples is None
+    return workers if device == "cpu" and by_time else 1

@@ -121,7 +121,8 @@ def describe(config: Config) -> list[str]:
     config = with_budget(config)
     with Assembly(config, start=False) as assembly:
         first = _first(config.budget, assembly)
-        facts, sees = assembly.facts, max(one.examples for one in first)
+        facts, sees = assembly.facts, sorted({one.examples for one in first})
+        less = f" (the narrowest {sees[0]:,})" if len(sees) > 1 else ""
         channels, height, width = facts.input_shape
         lines = [
             f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
@@ -130,7 +131,7 @@ def describe(config: Config) -> list[str]:
             f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in assembly.objectives)}",
             *[f"limit: {name} <= {value:,.10g}" for name, value in config.limits.items()],
             f"{assembly.workers} worker{'s' if assembly.workers > 1 else ''} on {assembly.device}",
-            f"an initial network sees {sees:,} training images, a child {assembly.child_budget.child:,}",
+            f"an initial network sees {sees[-1]:,} training images{less}, a child {assembly.child_budget.child:,}",
             "members are ranked by the smoothed error" if assembly.smoothed else "members are ranked by the error",
         ]
         begun = {start.origin: start.costs for start in first}
@@ -139,6 +140,8 @@ def describe(config: Config) -> list[str]:
             for origin, costs, allowed in assembly.starts():
                 if origin not in begun:
                     told.append(("cut out of the next wider one" if allowed else BEYOND, origin, costs))
+            between = [(origin, costs) for origin, costs, allowed in assembly.halfway() if allowed]
+            told += [("then cut out as well", *one) for one in between]
         for what, origin, costs in told:
             lines.append(f"{what}: {origin}; {', '.join(f'{name} {value:,.0f}' for name, value in costs.items())}")
         return lines

@@ -52,7 +52,7 @@ def test_start_networks_leave_a_short_run_a_fifth(budget, child, cut, fresh):
 @pytest.mark.parametrize("workers", [1, 2, 8])
 def test_start_networks_are_over_in_four_fifths_of_the_time(device, workers):
     *others, first = each = [image_seconds(start.genotype, device) for start in STARTS]
-    long = workers if device == "cpu" else 1
+    long = workers if device == "cpu" else 1  # side by side
     most = sizes(10**7, device=device, workers=workers, time=20)
     cut = most.child * sum(each[:-long])
     assert most.initial * max(sum(each[-long:]) / workers, first) + cut == pytest.approx(16, rel=0.01)

@@ -19,7 +19,7 @@ from lemonade.config import DataSettings, TrainingSettings
 from lemonade.data import Split, load_dataset
 from lemonade.data.packed import pack, unpack
 from lemonade.errors import LemonadeError
-from lemonade.evaluate.child import Bench, evaluate_child
+from lemonade.evaluate.child import Bench, evaluate_child, inherited_rate
 from lemonade.evaluate.devices import resolve_device, worker_count
 from lemonade.evaluate.inline import InlineEvaluator
 from lemonade.evaluate.workers import WorkerEvaluator
@@ -158,6 +158,11 @@ class TestChild:
         assert result.weights is None
         assert 0 < result.examples <= 1_000  # paid for all the same
         assert not (tmp_path / "w").exists()
+
+    @pytest.mark.parametrize(("width", "rate"), [(1, 0.3), (4, 0.1555), (32, 0.0571)])
+    def test_large_networks_inherit_at_a_finer_rate_and_none_above_that_of_fresh_ones(self, width, rate):
+        assert inherited_rate(TrainingSettings(), chain((1, 8, 8), 10, width, 3)) == pytest.approx(rate, rel=1e-2)
+        assert inherited_rate(TrainingSettings(inherited_rate=9), chain((1, 8, 8), 10, 1, 3)) == 9
 
     def test_only_what_inherits_is_trained_at_the_inherited_rate(self, bench, parent, tmp_path):
         wild = TrainingSettings(inherited_rate=1e30, clip_norm=1e30)

@@ -281,8 +281,20 @@ class TestLemonade:
             batch = search.ask()
             assert [one.teacher for one in batch] == [best if one.parent else None for one in batch]
             search.tell([evaluate(one) for one in batch])
-        scratch = drive(METHODS["lemonade"](make_setting(inherit=False)), 4)
-        assert not any(one.teacher for one in scratch)
+        for name, setting in (
+            ("lemonade", make_setting(inherit=False)),
+            ("lemonade", dataclasses.replace(make_setting(), taught=False)),
+            ("aging", make_setting()),
+        ):
+            assert not any(one.teacher for one in drive(METHODS[name](setting), 4))
+
+    def test_start_networks_are_cut_out_of_one_that_is_dominated_too(self):
+        search = METHODS["lemonade"](make_setting())
+        errors = {"c0000": 0.1, "c0001": 0.9}
+        search.tell([Evaluation(one.id, Status.OK, {"error": errors[one.id]}) for one in search.ask()])
+        assert search.front.ids == ("c0000",)
+        assert search.live() == {"c0000", "c0001"}
+        assert [one.parent for one in search.ask()] == ["c0001"]
 
     def test_parents_are_drawn_where_the_front_is_thin(self):
         """Equation 1: a member far from the others in its costs becomes a parent more often than uniformly."""

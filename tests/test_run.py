@@ -86,7 +86,7 @@ class Listening(FakeEvaluator):
 
 @pytest.mark.parametrize(
     ("workers", "cut", "order"),
-    [(1, False, [0, 1, 2, 3, 4]), (2, False, [4, 0, 1, 2, 3]), (1, True, [0, 1, 2, 3, 4]), (2, True, [2, 0, 1, 3, 4])],
+    [(1, False, [0, 1, 2, 3, 4]), (2, False, [4, 0, 1, 2, 3]), (1, True, [0, 1, 2, 3, 4]), (2, True, [1, 0, 2, 3, 4])],
 )
 def test_small_start_networks_come_first_but_the_largest_has_a_worker_to_itself(tmp_path, workers, cut, order):
     evaluator = Listening()
@@ -275,7 +275,8 @@ class TestPublicSide:
         lines = describe(config())
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
         kinds = [line.partition(": chain")[0] for line in lines if ": chain" in line]
-        assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3
+        assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3 + ["then cut out as well"] * 4
+        assert any("sees 36,800 training images (the narrowest 18,400), a child 18,400" in line for line in lines)
         limited = describe(config(limits={"params": 20_000}))
         assert "limit: params <= 20,000" in limited and not any(line.startswith("limit") for line in lines)
 

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
+from lemonade.spaces.network import chain
 from lemonade.training import Teacher, read_error, train
 from lemonade.training.loop import scaled_rate, schedule
+from morphisms import build_module
 
 SETTINGS = TrainingSettings(batch_size=32)
 
@@ -180,7 +182,9 @@ def test_distillation_brings_a_damaged_network_back_to_its_teacher() -> None:
         teacher=Teacher(teacher, unlabelled),
         rate=SETTINGS.distill_rate,
     )
-    least = entropy(Teacher(teacher, data).opinions(torch.arange(256))).mean().item()
+    own = Teacher(teacher, data)
+    own.ask(torch.arange(256))
+    least = entropy(own.opinions(torch.arange(256))).mean().item()
     assert trained.curve[-1][1] - least < 0.5 * (trained.curve[0][1] - least)
     assert read_error(student, data.validation, data, "cpu").error < 0.05
     assert same(taught, state(teacher))
@@ -198,21 +202,29 @@ def test_a_teacher_shares_the_targets_with_the_labels() -> None:
 
     teacher = Teacher(module, data)
     labels, whole, most = loss(), loss(teacher=teacher), loss(teacher=teacher, teacher_share=0.7)
+    teacher.ask(torch.arange(256))
     chances = teacher.opinions(torch.arange(256))
     assert chances.sum(dim=1).numpy() == pytest.approx(1)
     assert entropy(chances).min() <= whole <= entropy(chances).max()
     assert most == pytest.approx(0.7 * whole + 0.3 * labels)
 
 
-def test_an_opinion_does_not_depend_on_what_was_asked_before() -> None:
-    data = dataclasses.replace(toy(1_000), flip=True)
-    order = torch.randperm(1_000, generator=torch.Generator().manual_seed(1))
-    at_once, in_turn = (Teacher(network(), data) for _ in range(2))
-    wanted = at_once.opinions(torch.arange(1_000))
+def opinions(teacher: Teacher, indices: Tensor) -> Tensor:
+    teacher.ask(indices)
+    return teacher.opinions(indices)
+
+
+@pytest.mark.parametrize("side", [8, 32])
+def test_an_opinion_does_not_depend_on_what_was_asked_before(side: int) -> None:
+    data = dataclasses.replace(toy(500, side, 3), flip=True)
+    graph = chain(data.input_shape, 4, 8, 3)
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(1))
+    at_once, in_turn = (Teacher(build_module(graph, seed=1), data) for _ in range(2))
+    wanted = opinions(at_once, torch.arange(500))
     for some in torch.split(order, 77):
-        assert torch.equal(in_turn.opinions(some), wanted[some])
+        assert torch.equal(opinions(in_turn, some), wanted[some])
     mirrored = dataclasses.replace(data, train=Split(data.train.images.flip(3), data.train.labels))
-    assert torch.allclose(Teacher(network(), mirrored).opinions(order), wanted[order], atol=1e-6)
+    assert torch.allclose(opinions(Teacher(build_module(graph, seed=1), mirrored), order), wanted[order], atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", ["cosine", "linear"])

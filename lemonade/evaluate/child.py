@@ -44,7 +44,7 @@ class Bench:
         others: Further data sets by the name of the objective that reads them (``"error@PATH"``).
         objectives: The expensive objectives.
         device: Where to train.
-        teachers: By the path of their weights: the last one, with what it was asked for.
+        teachers: The last teacher by the path of its weights, with what it was asked for; it seldom changes.
     """
 
     dataset: Dataset
@@ -54,7 +54,7 @@ class Bench:
     teachers: dict[str, Teacher] = field(default_factory=dict)
 
     def teacher(self, stored: Stored) -> Teacher:
-        """A teacher, as its children share it: it seldom changes.
+        """A teacher, as its children share it.
 
         Raises:
             ParentLostError: if its weights cannot be read.
@@ -169,9 +169,11 @@ def _trained(
 def inherited_rate(settings: TrainingSettings, graph: NetworkGraph) -> float:
     """Peak learning rate of a child that inherits: as set for 10,000 parameters, and finer for larger networks.
 
-    By the fourth root of the parameters, that is, the square root of a width.
+    By the fourth root of the parameters, that is, the square root of a width. Never above the rate of fresh networks,
+    unless it is set so.
     """
-    return settings.inherited_rate * math.sqrt(math.sqrt(10_000 / max(params(graph), 1)))
+    rate = settings.inherited_rate * math.sqrt(math.sqrt(10_000 / max(params(graph), 1)))
+    return min(rate, max(settings.peak_rate, settings.inherited_rate))
 
 
 def _distil(

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from lemonade.errors import LemonadeError, unknown
 from lemonade.methods.aging import AgingEvolution
-from lemonade.methods.base import GenerationReport, Search, Setting, Tally
+from lemonade.methods.base import GenerationReport, Search, Setting, Tally, is_within
 from lemonade.methods.generations import Generational
 from lemonade.methods.lemonade import Lemonade
 from lemonade.methods.local import LocalSearch
 from lemonade.methods.nsga2 import Nsga2
 from lemonade.methods.random import RandomSearch
 
-__all__ = ["METHODS", "GenerationReport", "Search", "Setting", "Tally", "check_method", "make_search", "methods_on"]
+__all__ = [
+    "METHODS",
+    "GenerationReport",
+    "Search",
+    "Setting",
+    "Tally",
+    "check_method",
+    "is_within",
+    "make_search",
+    "methods_on",
+]
 
 METHODS: dict[str, type[Generational]] = {
     "lemonade": Lemonade,

@@ -34,6 +34,7 @@ class Setting:
         child_examples: Training images a child may see.
         initial_examples: Training images an initial network may see.
         long_starts: Start networks that are trained for so long at the same time where others are cut out of them.
+        taught: Whether children that inherit may learn from a teacher.
     """
 
     search: SearchSettings
@@ -48,6 +49,7 @@ class Setting:
     child_examples: int
     initial_examples: int
     long_starts: int = 1
+    taught: bool = True
 
     def candidate_seed(self, number: int) -> int:
         """Seed of the candidate with that number; what happens to one does not depend on the others."""
@@ -55,7 +57,7 @@ class Setting:
 
     def within_limits(self, costs: Mapping[str, float]) -> bool:
         """Whether all costs lie within their limits."""
-        return all(costs[name] <= limit for name, limit in self.limits.items() if name in costs)
+        return is_within(costs, self.limits)
 
     def above_floors(self, costs: Mapping[str, float]) -> bool:
         """Whether all costs reach their floors."""
@@ -72,6 +74,11 @@ class Setting:
                     f"{least:,.0f}. Raise the limit or choose another space."
                 )
         return LemonadeError("no start network meets all limits at once. Raise one of them.")
+
+
+def is_within(costs: Mapping[str, float], limits: Mapping[str, float]) -> bool:
+    """Whether all costs lie within their limits."""
+    return all(costs[name] <= limit for name, limit in limits.items() if name in costs)
 
 
 def log_costs(costs: Mapping[str, float]) -> NDArray[np.float64]:

@@ -159,10 +159,9 @@ class Generational(ABC):
             seed=self.setting.candidate_seed(number),
             origin=origin,
             hurdle=hurdle,
-            teacher=self._teacher(parent),
+            teacher=self.teacher(parent),
         )
 
-    def _teacher(self, parent: str | None) -> str | None:
-        """The best member, for a child that inherits; its own children learn from it too, or they would forget."""
-        errors = {name: point[0] for name, point in self._front.members.items()}
-        return min(errors, key=errors.__getitem__, default=None) if parent and self.setting.search.inherit else None
+    def teacher(self, parent: str | None) -> str | None:
+        """Id of the member that a child of that parent learns from; by default of none."""
+        return None

@@ -21,7 +21,7 @@ from lemonade.methods.forecast import Features, Forecast
 from lemonade.methods.generations import Generational
 from lemonade.spaces import Start
 from lemonade.spaces.family import CUT, are_cut, cut
-from lemonade.types import Candidate, Evaluation, Genotype
+from lemonade.types import Candidate, Evaluation, Genotype, Status
 from morphisms import OPERATORS, Morphism, Site
 
 MOST_DRAWS = 20
@@ -48,6 +48,8 @@ class Lemonade(Generational):
         super().__init__(setting)
         self._lineage_examples: dict[str, int] = {}
         self._forecast = Forecast(setting)
+        self._family: list[str] = []  # start networks that were trained
+        self._family_complete = False  # whether all others that can be are cut out of them
         # a member trained further from scratch would be the same network again
         operators = setting.search.operators
         self._continues = setting.search.inherit and (operators is None or "continue" in operators)
@@ -60,10 +62,17 @@ class Lemonade(Generational):
         """Learn from a result, and add it to the front."""
         self._forecast.told(candidate, evaluation, self._features(candidate))
         super().told(candidate, evaluation)
+        if evaluation.status is Status.OK and not self._family_complete:
+            self._family.append(candidate.id)
 
     def live(self) -> set[str]:
-        """The population: every parent is drawn from it."""
-        return set(self._front.ids)
+        """The population: every parent is drawn from it; and start networks, as long as others are cut out of them."""
+        return set(self._front.ids) | (set() if self._family_complete else set(self._family))
+
+    def adopt(self, candidates: Sequence[Candidate]) -> None:
+        """Take over a generation of an earlier process; what was complete when it was asked for is so again."""
+        self._still_missing()
+        super().adopt(candidates)
 
     def register(self, candidates: Sequence[Candidate]) -> None:
         """Know these candidates, and what their lineages will have seen."""
@@ -91,37 +100,49 @@ class Lemonade(Generational):
 
     def _missing(self) -> list[Candidate]:
         """The widest start network that is missing, then those halfway between them all at once, cut out of others."""
-        number = len(self._known)
-        missing = [start for start in self._starts_within_limits() if self._is_missing(start)]
-        if missing:
+        if self._family_complete:
+            return []
+        rng = self.rng()
+        if missing := self._still_missing():
             start = missing[-1]
-            made = self._cut_out(start, number)
+            made = self._cut_out(start, len(self._known), rng)
             if made is None:  # all that were wider failed
-                made = self.without_parent(number, start.genotype, self.setting.initial_examples, start.origin)
+                made = self.without_parent(
+                    len(self._known), start.genotype, self.setting.initial_examples, start.origin
+                )
             return [made]
         if not are_cut(self._starts_within_limits(), self.setting.search):
             return []
         found: list[Candidate] = []
-        for start in self.setting.space.halfway():
-            made = self._cut_out(start, number + len(found)) if self._is_missing(start) else None
+        for start in self._unknown(self._within_limits(self.setting.space.halfway())):
+            made = self._cut_out(start, len(self._known) + len(found), rng)
             found += [made] if made is not None else []
         return found
 
-    def _is_missing(self, start: Start[Any]) -> bool:
-        setting = self.setting
-        return setting.space.key(start.genotype) not in self._keys and setting.within_limits(
-            setting.costs(start.genotype)
-        )
+    def _still_missing(self) -> list[Start[Any]]:
+        """Start networks not asked for yet; without any the family is complete."""
+        missing = self._unknown(self._starts_within_limits())
+        self._family_complete = not missing
+        return missing
 
-    def _cut_out(self, start: Start[Any], number: int) -> Candidate | None:
-        """A candidate that is cut out of the narrowest member that it fits into; None if there is none."""
-        members = [self._known[name] for name in self._front.ids]
-        for parent in sorted(members, key=lambda one: tuple(one.costs.values())):
+    def _unknown(self, starts: Sequence[Start[Any]]) -> list[Start[Any]]:
+        return [start for start in starts if self.setting.space.key(start.genotype) not in self._keys]
+
+    def _cut_out(self, start: Start[Any], number: int, rng: np.random.Generator) -> Candidate | None:
+        """A candidate that is cut out of the narrowest start network that it fits into; None if there is none."""
+        for parent in sorted(map(self._known.__getitem__, self._family), key=lambda one: tuple(one.costs.values())):
             if (site := cut(parent.genotype, start.genotype)) is not None:
                 self.report.count([CUT.name], "proposed")
-                record = CUT.record(parent.graph, site, int(self.rng().integers(2**31)))
+                record = CUT.record(parent.graph, site, int(rng.integers(2**31)))
                 return self.child_of(parent, number, start.genotype, (record,))
         return None
+
+    def teacher(self, parent: str | None) -> str | None:
+        """The best member, for a child that inherits; its own children learn from it too, or they would forget."""
+        if parent is None or not self.setting.search.inherit or not self.setting.taught:
+            return None
+        errors = {name: point[0] for name, point in self._front.members.items()}
+        return min(errors, key=errors.__getitem__, default=None)
 
     def _starts_within_limits(self) -> list[Start[Any]]:
         """Start networks that meet the limits, or the largest of the smaller ones that does.
@@ -130,11 +151,13 @@ class Lemonade(Generational):
             LemonadeError: if none does, naming the limit and the smallest network.
         """
         setting = self.setting
-        starts = [start for start in setting.space.starts() if setting.within_limits(setting.costs(start.genotype))]
-        smaller = [start for start in setting.space.smallest() if setting.within_limits(setting.costs(start.genotype))]
+        starts, smaller = (self._within_limits(some) for some in (setting.space.starts(), setting.space.smallest()))
         if not starts and not smaller:
             raise setting.out_of_reach()
         return starts or smaller[:1]
+
+    def _within_limits(self, starts: Sequence[Start[Any]]) -> list[Start[Any]]:
+        return [start for start in starts if self.setting.within_limits(self.setting.costs(start.genotype))]
 
     def _children(self) -> list[Candidate]:
         """One generation of Algorithm 1, steps a to f."""

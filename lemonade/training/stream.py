@@ -47,11 +47,14 @@ def stream(
     # two seeds from one, or the shuffle and the shifts would be made of the same random numbers
     order_seed, noise_seed = torch.randint(2**62, (2,), generator=torch.Generator().manual_seed(seed)).tolist()
     noise = torch.Generator(images.device).manual_seed(noise_seed)
-    order = batches(len(images), engine.batch_size, torch.Generator().manual_seed(order_seed), images.device)
+    endless = batches(len(images), engine.batch_size, torch.Generator().manual_seed(order_seed), images.device)
+    order = list(itertools.islice(endless, steps))
+    if teacher is not None:
+        teacher.ask(torch.cat(order))
     most = CHUNK_VALUES if images.device.type == "cpu" else GPU_CHUNK_VALUES
     together = max(1, most // (images[0].numel() * engine.batch_size))
     for start in range(0, steps, together):
-        chosen = list(itertools.islice(order, min(together, steps - start)))
+        chosen = order[start : start + together]
         indices, size = torch.cat(chosen), len(chosen[0])
         made, labels = augment(indices, noise)
         made, aims = made.contiguous(memory_format=layout), targets[labels]

@@ -1,7 +1,7 @@
 """What a better network makes of the training images, learnt from beside their labels (Hinton et al. 2015).
 
 An opinion is the softmax that a teacher has for an image and, where it may be mirrored, its mirror image together. It
-is asked once for each image, not for each of its shifts, so a teacher of many children costs next to nothing.
+is asked once for each image, not for each of its shifts, so that the many children of one teacher share what it costs.
 """
 
 from __future__ import annotations
@@ -29,19 +29,24 @@ class Teacher:
         self._opinions = torch.zeros(len(images), len(dataset.classes), device=images.device)
         self._asked = torch.zeros(len(images), dtype=torch.bool, device=images.device)
 
-    def opinions(self, indices: Tensor) -> Tensor:
-        """Probabilities, float32 (n, classes), of the training images at these positions (n,)."""
+    def ask(self, indices: Tensor) -> None:
+        """Have an opinion of the training images at these positions (n,), any of them more than once."""
         new = torch.unique(indices[~self._asked[indices]])
         with torch.inference_mode():
             for some in torch.split(new, BATCH) if len(new) else ():
-                # batches are filled up, since kernels for other sizes round otherwise: an opinion must not depend on
-                # which other children a worker had
-                full = torch.cat([some, some.new_full((BATCH - len(some),), int(some[0]))])
+                # the last batch is filled up, since kernels for other sizes round otherwise: an opinion must not depend
+                # on which other children a worker had
+                full = torch.cat([some, some[:1].expand(BATCH - len(some))])
                 self._opinions[some] = self._asked_for(self._dataset.train.images[full])[: len(some)]
         self._asked[new] = True
+
+    def opinions(self, indices: Tensor) -> Tensor:
+        """Probabilities, float32 (n, classes), of images that it was asked for."""
         return self._opinions[indices]
 
     def _asked_for(self, images: Tensor) -> Tensor:
-        views = [images, images.flip(3)] if self._dataset.flip else [images]
-        logits = [self._module(normalise(one, self._dataset.mean, self._dataset.std)).float() for one in views]
-        return torch.stack(logits).mean(dim=0).softmax(dim=1)
+        data = self._dataset
+        layout = torch.channels_last if images.device.type == "cpu" else torch.contiguous_format
+        views = [images, images.flip(3)] if data.flip else [images]
+        seen = [normalise(view, data.mean, data.std).contiguous(memory_format=layout) for view in views]
+        return torch.stack([self._module(view).float() for view in seen]).mean(dim=0).softmax(dim=1)
