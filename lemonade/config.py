@@ -188,8 +188,8 @@ class TrainingSettings(Settings):
     # A chain of 95,000 parameters on CIFAR-10 (16x16, 40,000 images) after 192,000 images and one to four trainings
     # more, of 96,000 each; smoothed error at 0.3: .436, .425, .417, .405, at 0.1: .426, .417, .409, .399, at 0.03:
     # .427, .417, .410, .402; a fresh one after as many images in one go .377 (runs/results/inheritance/cycles-cifar10).
-    # The same chains (`teacher_share` below) widened, taught, at 0.03, 0.1, 0.2: of 1,774 parameters .457, .446, .439; of
-    # 6,418 .352, .346, .344; of 24,346 .271, .269, .271; of 94,762 .221, .225, .231.
+    # The chains of `teacher_share` below, widened and taught, at 0.03, 0.1, 0.2: of 1,774 parameters .457, .446, .439;
+    # of 6,418 .352, .346, .344; of 24,346 .271, .269, .271; of 94,762 .221, .225, .231.
     inherited_rate: float = Field(
         0.1, gt=0, description="the same for children that inherit weights, at 10,000 parameters; finer for larger ones"
     )
@@ -207,9 +207,9 @@ class TrainingSettings(Settings):
         None, ge=0, le=0.5, description="random crop's padding as a share of the side; default: 1/16 from 16 pixels on"
     )
     cutout: float = Field(0.0, ge=0, le=0.75, description="side of the cutout square as a share of the image's")
-    # CIFAR-10 (16x16), chains of 1,774, 6,418 and 24,346 parameters trained on for 96,000 images, taught by one of 94,762:
-    # at 0 .464, .360, .279, at 0.7 .458, .357, .273, at 1 .460, .355, .274; widened at 0 .452, .351, .277, at 0.7 .446,
-    # .346, .269, at 1 .443, .346, .269 (runs/results/inheritance/teaching-cifar10).
+    # CIFAR-10 (16x16), chains of 1,774, 6,418 and 24,346 parameters trained on for 96,000 images, taught by one of
+    # 94,762: at 0 .464, .360, .279, at 0.7 .458, .357, .273, at 1 .460, .355, .274; widened at 0 .452, .351, .277, at
+    # 0.7 .446, .346, .269, at 1 .443, .346, .269 (runs/results/inheritance/teaching-cifar10).
     teacher_share: float = Field(
         0.7, ge=0, le=1, description="of a child's targets that is the best member's opinion; the rest are the labels"
     )
