@@ -73,6 +73,11 @@ def logits(
 
 
 def _batches(split: Split, dataset: Dataset, device: torch.device, most: int | None) -> Iterator[Tensor]:
-    layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
     for images in torch.split(split.images[:most], BATCH):
-        yield normalise(images.to(device), dataset.mean, dataset.std).contiguous(memory_format=layout)
+        yield as_read(images.to(device), dataset)
+
+
+def as_read(images: Tensor, dataset: Dataset) -> Tensor:
+    """Images (n, C, H, W) where they lie, normalised and in the layout that a network is fastest at."""
+    layout = torch.channels_last if images.device.type == "cpu" else torch.contiguous_format
+    return normalise(images, dataset.mean, dataset.std).contiguous(memory_format=layout)

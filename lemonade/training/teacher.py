@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lemonade.data import Dataset, normalise
-from lemonade.training.measure import BATCH
+from lemonade.data import Dataset
+from lemonade.training.measure import BATCH, as_read
 
 
 class Teacher:
@@ -45,8 +45,6 @@ class Teacher:
         return self._opinions[indices]
 
     def _asked_for(self, images: Tensor) -> Tensor:
-        data = self._dataset
-        layout = torch.channels_last if images.device.type == "cpu" else torch.contiguous_format
-        views = [images, images.flip(3)] if data.flip else [images]
-        seen = [normalise(view, data.mean, data.std).contiguous(memory_format=layout) for view in views]
-        return torch.stack([self._module(view).float() for view in seen]).mean(dim=0).softmax(dim=1)
+        views = [images, images.flip(3)] if self._dataset.flip else [images]
+        logits = [self._module(as_read(view, self._dataset)).float() for view in views]
+        return torch.stack(logits).mean(dim=0).softmax(dim=1)

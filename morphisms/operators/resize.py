@@ -147,7 +147,7 @@ class Prune(Resize):
     ) -> Weights:
         """As of any operator, group by group from the last on: a layer that lost filters too could not be repaired.
 
-        A chain of 95,000 parameters (CIFAR-10, error .223) half as wide: error .776 at once, .363 group by group.
+        A chain of 95,000 parameters (CIFAR-10, error .217) half as wide: error .782 at once, .379 group by group.
         """
         graph = rewrite.parent
         order = {node.name: position for position, node in enumerate(graph.nodes)}

@@ -37,6 +37,8 @@ class Laboratory:
         self.data = load_dataset(arguments.dataset, make_config(None, settings).data)
         self.batch = calibration_batch(self.data)
         self.seed = arguments.seed
+        self.arguments = arguments
+        self.teacher: Teacher | None = None
 
     def chain(self, width: int) -> NetworkGraph:
         """A start network."""
@@ -46,12 +48,10 @@ class Laboratory:
         """Plain error of a network as it is."""
         return round(read_error(build_module(graph, weights), self.data.validation, self.data, "cpu").error, 5)
 
-    def trained(
-        self, graph: NetworkGraph, weights: Weights, images: int, rate: float, teacher: Teacher | None, share: float
-    ) -> Weights:
-        """The weights after some training."""
+    def trained(self, graph: NetworkGraph, weights: Weights, images: int, rate: float, share: float = 0.0) -> Weights:
+        """The weights after some training, with that share of a teacher."""
         module = build_module(graph, weights)
-        options: dict[str, Any] = {"teacher": teacher if share else None, "teacher_share": share, "rate": rate}
+        options: dict[str, Any] = {"teacher": self.teacher if share else None, "teacher_share": share, "rate": rate}
         train(module, self.data, self.settings, examples=images, seed=self.seed + 10, device="cpu", **options)
         return module.weights()
 
@@ -70,71 +70,58 @@ def main() -> None:
     laboratory = Laboratory(arguments)
     cut: list[dict[str, Any]] = []
     children: list[dict[str, Any]] = []
-    wide = weights = teacher = None
+    wide = weights = None
     for width in arguments.widths:
         graph = laboratory.chain(width)
-        row, own = _fresh(laboratory, graph, arguments)
+        row, own = _fresh(laboratory, graph)
         if wide is None or weights is None:
-            teacher = Teacher(build_module(graph, own), laboratory.data)
+            laboratory.teacher = Teacher(build_module(graph, own), laboratory.data)
         else:
-            more, own = _cut(laboratory, wide, weights, graph, teacher, arguments)
+            more, own = _cut(laboratory, wide, weights, graph)
             row |= more
         cut.append(row)
         print(row, flush=True)
         wide, weights = graph, own
-        children += _children(laboratory, wide, weights, teacher, arguments)
+        children += _children(laboratory, wide, weights)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_table(cut, arguments.out / "cut.csv")
     write_table(children, arguments.out / "children.csv")
     write_origin(arguments.out)
 
 
-def _fresh(
-    laboratory: Laboratory, graph: NetworkGraph, arguments: argparse.Namespace
-) -> tuple[dict[str, Any], Weights]:
+def _fresh(laboratory: Laboratory, graph: NetworkGraph) -> tuple[dict[str, Any], Weights]:
     """Errors of a network from fresh weights, for as many images as a child and as the widest see; its weights then."""
     row: dict[str, Any] = {"params": params(graph)}
     trained = given = initial_weights(graph, laboratory.seed)
-    for name, images in (("fresh", arguments.child), ("fresh, long", arguments.first)):
-        trained = laboratory.trained(graph, given, images, laboratory.settings.peak_rate, None, 0.0)
+    for name, images in (("fresh", laboratory.arguments.child), ("fresh, long", laboratory.arguments.first)):
+        trained = laboratory.trained(graph, given, images, laboratory.settings.peak_rate)
         row[name] = laboratory.error(graph, trained)
     return row, trained
 
 
 def _cut(
-    laboratory: Laboratory,
-    wide: NetworkGraph,
-    weights: Weights,
-    narrow: NetworkGraph,
-    teacher: Teacher | None,
-    arguments: argparse.Namespace,
+    laboratory: Laboratory, wide: NetworkGraph, weights: Weights, narrow: NetworkGraph
 ) -> tuple[dict[str, Any], Weights]:
     """A network cut out of a wider one: errors, and its weights once it has been taught."""
     row: dict[str, Any] = {}
     for name, at_once in (("cut at once", True), ("cut one by one", False)):
         given = laboratory.cut(wide, weights, narrow, at_once)
         row[name] = laboratory.error(narrow, given)
-    for name, share in (("trained", 0.0), ("taught", arguments.share)):
-        made = laboratory.trained(narrow, given, arguments.child, arguments.rate, teacher, share)
+    for name, share in (("trained", 0.0), ("taught", laboratory.arguments.share)):
+        made = laboratory.trained(narrow, given, laboratory.arguments.child, laboratory.arguments.rate, share)
         row[name] = laboratory.error(narrow, made)
     return row, made
 
 
-def _children(
-    laboratory: Laboratory,
-    graph: NetworkGraph,
-    weights: Weights,
-    teacher: Teacher | None,
-    arguments: argparse.Namespace,
-) -> list[dict[str, Any]]:
+def _children(laboratory: Laboratory, graph: NetworkGraph, weights: Weights) -> list[dict[str, Any]]:
     """The network trained on and widened, by the teacher's share and by peak rate."""
-    rows = []
+    arguments, parent, rows = laboratory.arguments, laboratory.error(graph, weights), []
     wider = act("widen", graph, weights, "conv2", channels=3 * graph["conv1"].attrs["channels"], batch=laboratory.batch)
     taught = [(arguments.share, rate) for rate in arguments.rates]
     for name, made, given in (("trained on", graph, weights), ("widened", wider.graph, wider.weights)):
         for share, rate in ((0.0, arguments.rate), *taught, (1.0, arguments.rate)):
-            trained = laboratory.trained(made, given, arguments.child, rate, teacher, share)
-            errors = {"parent": laboratory.error(graph, weights), "child": laboratory.error(made, trained)}
+            trained = laboratory.trained(made, given, arguments.child, rate, share)
+            errors = {"parent": parent, "child": laboratory.error(made, trained)}
             rows.append({"child of": params(graph), "how": name, "share": share, "rate": rate, **errors})
             print(rows[-1], flush=True)
     return rows
