@@ -210,7 +210,7 @@ class TestLemonade:
         assert start.costs["params"] <= 60
 
     def test_continue_is_proposed_once_per_lineage_and_keeps_the_graph(self):
-        seen = drive(METHODS["lemonade"](make_setting(continue_share=0.5)), 6)
+        seen = drive(METHODS["lemonade"](make_setting(continue_share=0.5)), 8)
         by_id = {one.id: one for one in seen}
         continued = [one for one in seen if one.morphisms and one.morphisms[0].operator == "continue"]
         assert continued
@@ -249,9 +249,9 @@ class TestLemonade:
         seen = drive(search, 3)  # the chain of 32 lies beyond the limit
         assert len(seen) == 4
         between = search.ask()
-        assert [one.graph for one in between] == [one.genotype for one in search.setting.space.halfway()][:3]
+        assert [one.graph for one in between] == [one.genotype for one in search.setting.space.halfway()][:4]
         parents = [seen[int(one.parent[1:])].graph for one in between]
-        assert parents == [one.genotype for one in search.setting.space.starts()][1:4]
+        assert parents == [one.genotype for one in search.setting.space.starts()][:4]
         search.tell([evaluate(one) for one in between])
         assert len(search.ask()) == 6
 

@@ -42,6 +42,14 @@ def test_start_networks_are_as_wide_as_asked():
     assert [params(one.genotype) for one in starts] == [params(chain((1, 8, 8), 7, width, 3)) for width in (4, 64)]
 
 
+def test_one_lies_below_the_narrowest_unless_that_has_a_single_channel():
+    assert [one.origin.split(", ")[1] for one in make("network").halfway()] == [
+        f"{width} wide" for width in ("1.5", "3", "6", "12", "24")
+    ]
+    assert [one.origin.split(", ")[1] for one in make("network", widths=(1, 4)).halfway()] == ["2.5 wide"]
+    assert len(make("cell", channels=4).halfway()) == 1  # 1, 2 and 4 channels: 3
+
+
 @pytest.mark.parametrize("name", SPACES)
 class TestConformance:
     @pytest.mark.parametrize("shape", SHAPES)
@@ -59,10 +67,13 @@ class TestConformance:
     def test_what_lies_halfway_is_cut_out_of_the_next_start_network(self, name, shape):
         space = make(name, shape, **{"channels": 16} if name == "cell" else {})
         starts, between = space.starts(), space.halfway()
-        assert len(between) == (0 if name == "nasbench201" else len(starts) - 1)
-        for narrow, middle, wide in zip(starts, between, starts[1:], strict=False):
-            assert params(narrow.genotype) < params(middle.genotype) < params(wide.genotype)
+        assert len(between) == (0 if name == "nasbench201" else len(starts))
+        for narrow, middle, wide in zip([None, *starts], between, starts, strict=False):
+            assert params(middle.genotype) < params(wide.genotype)
+            assert narrow is None or params(narrow.genotype) < params(middle.genotype)
             for small, large in ((middle, wide), (narrow, wide), (narrow, middle)):
+                if small is None:
+                    continue
                 site = cut(large.genotype, small.genotype)
                 assert site is not None or (small is narrow and large is middle)  # 2 of 3 channels, say, and 3 of 4
                 if site is not None:

@@ -33,7 +33,10 @@ class Space(Protocol[G]):
         ...
 
     def halfway(self) -> list[Start[G]]:
-        """Networks whose widths lie between those of `starts`, narrowest first; none where widths do not change."""
+        """Networks whose widths lie between those of `starts` and below, narrowest first, to be cut out of those.
+
+        None where widths do not change.
+        """
         ...
 
     def smallest(self) -> list[Start[G]]:

@@ -76,8 +76,9 @@ class Cell(CellNetworks):
         return self._starts(self.widths())
 
     def halfway(self) -> list[Start[NetworkGraph]]:
-        """The same cells, as wide as lies in the middle between two start networks."""
-        return self._starts(middles(self.widths()))
+        """The same cells, as wide as lies in the middle between two start networks, and narrower than all of those."""
+        widths = self.widths()
+        return self._starts(sorted({int(width) for width in middles(widths)} - {0, *widths}))
 
     def smallest(self) -> list[Start[NetworkGraph]]:
         """Cells of poolings, half as wide as the narrowest start and less."""

@@ -25,6 +25,13 @@ def are_cut(starts: Sequence[Start[Any]], search: SearchSettings) -> bool:
     return allowed and all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
 
 
-def middles(widths: Sequence[int]) -> list[int]:
-    """Widths in the middle between two, rounded down, as far as there are any: 3, 6 and 12 of 2, 4, 8 and 16."""
-    return sorted({(one + other) // 2 for one, other in itertools.pairwise(sorted(widths))} - set(widths))
+def middles(widths: Sequence[int]) -> list[float]:
+    """Widths in the middle between two, and between the narrowest and half of it: 1.5, 3, 6 and 12 of 2, 4, 8 and 16.
+
+    Below the narrowest a front has nothing to begin with, and children that are made narrower step by step take long to
+    get there: on digits in a box from 316 parameters what networks of 316 to 500 lacked was three fifths of all that a
+    front lacked after its start networks (eight searches).
+    """
+    ascending = sorted(widths)
+    below = [ascending[0] / 2] if ascending[0] > 1 else []
+    return [(one + other) / 2 for one, other in itertools.pairwise([*below, *ascending])]

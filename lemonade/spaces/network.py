@@ -60,7 +60,7 @@ class NetworkSpace:
         return [self._start(width, self._usual_blocks()) for width in self._widths]
 
     def halfway(self) -> list[Start[NetworkGraph]]:
-        """Chains of the widths in the middle between two start networks."""
+        """Chains of the widths in the middle between two start networks, and one narrower than all of those."""
         return [self._start(width, self._usual_blocks()) for width in middles(self._widths)]
 
     def smallest(self) -> list[Start[NetworkGraph]]:
@@ -114,15 +114,15 @@ class NetworkSpace:
         side = min(self.input_shape[1:])
         return 3 + max(0, int(np.ceil(np.log2(side / 32))))
 
-    def _start(self, width: int, blocks: int) -> Start[NetworkGraph]:
+    def _start(self, width: float, blocks: int) -> Start[NetworkGraph]:
         plural = "s" if blocks > 1 else ""
         return Start(
-            chain(self.input_shape, self.classes, width, blocks), f"chain of {blocks} block{plural}, {width} wide"
+            chain(self.input_shape, self.classes, width, blocks), f"chain of {blocks} block{plural}, {width:g} wide"
         )
 
 
-def chain(input_shape: tuple[int, int, int], classes: int, width: int, blocks: int) -> NetworkGraph:
-    """Blocks of 3x3 convolution, batch norm and ReLU, each twice as wide, with max pooling in between.
+def chain(input_shape: tuple[int, int, int], classes: int, width: float, blocks: int) -> NetworkGraph:
+    """Blocks of 3x3 convolution, batch norm and ReLU, each twice as wide (2, 3 and 6 of 1.5), with max pooling between.
 
     Pooling is left out where the map has become a single row or column. Global average pooling and a linear layer end
     the network.
@@ -130,7 +130,7 @@ def chain(input_shape: tuple[int, int, int], classes: int, width: int, blocks: i
     nodes: list[Node] = []
     source, side = INPUT, min(input_shape[1:])
     for k in range(1, blocks + 1):
-        channels = width * (1 if width == 1 else 2 ** (k - 1))
+        channels = 1 if width == 1 else int(width * 2 ** (k - 1) + 0.5)
         nodes += [
             Node(f"conv{k}", "conv", (source,), {"channels": channels, "kernel": 3}),
             Node(f"bn{k}", "batch_norm", (f"conv{k}",)),

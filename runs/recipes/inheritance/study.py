@@ -5,7 +5,7 @@ fresh weights with 1, 2, 4 and 8 times a child's examples (initial networks as a
 and a hand-made ladder of eight chains trained long on all the examples that the searches had. Members are chosen on the
 validation images and judged on the test images, which only studies open.
 
-An arm may change settings, as ``inherited:training.peak_rate=0.1,search.children=4``: so constants are compared.
+An arm may change settings, as ``inherited:training.peak_rate=0.1,space.widths=[2,8]``: so constants are compared.
 
 A line a run goes to `runs.csv`, medians and tests against the rivals to `summary.json`, pictures beside them. What was
 judged is kept in `rows/`, and configs beside it. A search that was stopped is resumed: the same command goes on where
@@ -63,7 +63,7 @@ class Study:
             budget, times = self.child_budget, int(factor)
             settings |= {"inherit": False, "training.child_examples": times * budget.child}
             settings |= {"training.initial_factor": 1.0, "method": "random" if kind == "random" else "lemonade"}
-        settings |= dict(parse_assignment(text) for text in changes.split(",") if text)
+        settings |= dict(parse_assignment(text) for text in re.split(r",(?=[\w.]+=)", changes) if text)
         return lemonade.search(out=folder, **settings)
 
     def judged(self, arm: str, seed: int, examples: int) -> dict[str, Any]:
