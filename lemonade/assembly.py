@@ -15,12 +15,13 @@ from lemonade.checks import check_names
 from lemonade.config import Config
 from lemonade.errors import LemonadeError, UnreadableImagesError
 from lemonade.facts import DataFacts
-from lemonade.methods import Search, Setting, is_within, make_search
+from lemonade.methods import Search, Setting, make_search
 from lemonade.objectives import Kind, Objective, costs, resolve, vector
 from lemonade.plugins import load_plugins
 from lemonade.runfolder import WORK
 from lemonade.spaces import SPACES, Space, Start
-from lemonade.spaces.family import are_cut
+from lemonade.spaces.family import are_cut, starts_within
+from lemonade.types import is_within
 from morphisms import NetworkGraph
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ class Assembly:
             self.close()
             raise
         self.facts = data_facts(self.dataset)
-        limits, starts = self._limits(), self._space().starts()
-        within = [start for start in starts if is_within(costs(start.genotype, self.objectives), limits)]
-        shares = shares_of_run(config, within or starts, self.device.type, self.workers)
+        space = self._space()
+        starts = starts_within(space, lambda graph: costs(graph, self.objectives), self._limits()) or space.starts()
+        shares = shares_of_run(config, starts, self.device.type, self.workers)
         self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), shares)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 

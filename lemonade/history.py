@@ -20,7 +20,7 @@ from lemonade.ledger import INTERRUPTED, Generation, Ledger, State, known_fields
 from lemonade.members import Member
 from lemonade.objectives import vector
 from lemonade.runfolder import GRAPHS, JOURNAL
-from lemonade.types import Candidate, Evaluation, Spent, Status
+from lemonade.types import Candidate, Evaluation, Spent, Status, is_within
 from morphisms import GraphError, load_graph
 
 __all__ = ["Candidates", "FrontView", "Generation", "Member", "Run"]
@@ -183,7 +183,7 @@ class Run:
             LemonadeError: if a value is missing.
         """
         values = self.values(name)
-        if self.evaluations[name].status is not Status.OK or not self._within_limits(values):
+        if self.evaluations[name].status is not Status.OK or not is_within(values, self.config.limits):
             return None
         try:
             point = vector(values, self.objectives, self.smoothed)
@@ -249,9 +249,6 @@ class Run:
     def __repr__(self) -> str:
         state = self.ended or "unfinished"
         return f"<Run {self.folder.name}: {len(self.evaluations)} networks, {len(self.front)} on the front, {state}>"
-
-    def _within_limits(self, values: Mapping[str, float]) -> bool:
-        return all(values[name] <= limit for name, limit in self.config.limits.items() if name in values)
 
     def _member(self, name: str) -> Member:
         if name not in self.evaluations:

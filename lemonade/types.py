@@ -68,6 +68,11 @@ class Hurdle:
         return loss is not None and loss > self.loss
 
 
+def is_within(costs: Mapping[str, float], limits: Mapping[str, float]) -> bool:
+    """Whether all costs that are known lie within their limits."""
+    return all(costs[name] <= limit for name, limit in limits.items() if name in costs)
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A network that a search method wants trained, or a row of a table whose error it asks for.
@@ -77,7 +82,7 @@ class Candidate:
         genotype: The network, or the row's key.
         key: What tells duplicates apart: the row's key, or the graph's name-free hash (and, for a continued one, its
             examples).
-        parent: Id of the candidate whose weights it starts from; None for a start network.
+        parent: Id of the candidate whose weights it starts from; None for one that starts from fresh ones.
         morphisms: The rewrites that lead from the parent's graph to this one, in order; they replay bit for bit.
         generation: 0 for the initial population.
         costs: Values of the cheap objectives, known without training.

@@ -86,6 +86,7 @@ def test_the_error_model_finds_a_planted_law_and_knows_how_sure_it_is():
 
 
 def test_scales_are_tuned_by_leaps():
+    assert [tuning_size(rows) for rows in (1, 12, 15, 16, 17)] == [1, 12, 15, 16, 16]  # never of rows to come
     sizes = [tuning_size(rows) for rows in range(16, 500)]
     assert sizes == sorted(sizes) and len(set(sizes)) < 12
     assert all(size <= rows < 2 * size for rows, size in zip(range(16, 500), sizes, strict=True))
@@ -134,21 +135,21 @@ def test_hurdles_survive_the_journal():
         assert dataclasses.replace(again, generation=candidate.generation) == candidate
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_what_is_stopped_early_would_not_have_reached_the_front(seed):
-    search = METHODS["lemonade"](make_setting(seed))
-    stopped, wasted = [], 0
-    for _ in range(25):
-        batch = search.ask()
-        results = [evaluation(one, landscape(one)) for one in batch]
-        search.tell(results)
-        for one, result in zip(batch, results, strict=True):
-            if result.status is Status.STOPPED:
-                stopped.append(one)
-                point = (landscape(one), *one.costs.values())
-                wasted += not any(np.less_equal(member, point).all() for member in search.front.members.values())
-    assert len(stopped) > 10
-    assert wasted <= 0.05 * len(stopped) + 1
+def test_what_is_stopped_early_would_not_have_reached_the_front():
+    stopped = wasted = 0
+    for seed in (1, 2, 3, 4):
+        search = METHODS["lemonade"](make_setting(seed))
+        for _ in range(25):
+            batch = search.ask()
+            results = [evaluation(one, landscape(one)) for one in batch]
+            search.tell(results)
+            for one, result in zip(batch, results, strict=True):
+                if result.status is Status.STOPPED:
+                    stopped += 1
+                    point = (landscape(one), *one.costs.values())
+                    wasted += not any(np.less_equal(member, point).all() for member in search.front.members.values())
+    assert stopped > 40
+    assert wasted <= 0.05 * stopped
     known = {one.id for one in stopped}
     assert not known & set(search.front.ids)
 

@@ -275,7 +275,7 @@ class TestPublicSide:
         lines = describe(config())
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
         kinds = [line.partition(": chain")[0] for line in lines if ": chain" in line]
-        assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3 + ["then cut out as well"] * 4
+        assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3 + ["then cut out as well"] * 5
         assert any("sees 36,800 training images (the narrowest 18,400), a child 18,400" in line for line in lines)
         limited = describe(config(limits={"params": 20_000}))
         assert "limit: params <= 20,000" in limited and not any(line.startswith("limit") for line in lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lemonade.errors import LemonadeError, unknown
 from lemonade.methods.aging import AgingEvolution
-from lemonade.methods.base import GenerationReport, Search, Setting, Tally, is_within
+from lemonade.methods.base import GenerationReport, Search, Setting, Tally
 from lemonade.methods.generations import Generational
 from lemonade.methods.lemonade import Lemonade
 from lemonade.methods.local import LocalSearch
@@ -18,7 +18,6 @@ __all__ = [
     "Setting",
     "Tally",
     "check_method",
-    "is_within",
     "make_search",
     "methods_on",
 ]

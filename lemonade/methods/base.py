@@ -13,7 +13,7 @@ from lemonade.config import SearchSettings
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front
 from lemonade.spaces import Space
-from lemonade.types import Candidate, Evaluation
+from lemonade.types import Candidate, Evaluation, is_within
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,6 @@ class Setting:
                     f"{least:,.0f}. Raise the limit or choose another space."
                 )
         return LemonadeError("no start network meets all limits at once. Raise one of them.")
-
-
-def is_within(costs: Mapping[str, float], limits: Mapping[str, float]) -> bool:
-    """Whether all costs lie within their limits."""
-    return all(costs[name] <= limit for name, limit in limits.items() if name in costs)
 
 
 def log_costs(costs: Mapping[str, float]) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 from lemonade.budgets import training_effort
 from lemonade.density import inverse_density_weights
 from lemonade.methods.base import Setting
+from lemonade.methods.family import StartFamily
 from lemonade.methods.forecast import Features, Forecast
 from lemonade.methods.generations import Generational
-from lemonade.spaces import Start
-from lemonade.spaces.family import CUT, are_cut, cut
+from lemonade.spaces.family import CUT, cut
 from lemonade.types import Candidate, Evaluation, Genotype, Status
 from morphisms import OPERATORS, Morphism, Site
 
@@ -48,31 +47,32 @@ class Lemonade(Generational):
         super().__init__(setting)
         self._lineage_examples: dict[str, int] = {}
         self._forecast = Forecast(setting)
-        self._family: list[str] = []  # start networks that were trained
-        self._family_complete = False  # whether all others that can be are cut out of them
+        self._family = StartFamily(setting)
         # a member trained further from scratch would be the same network again
         operators = setting.search.operators
         self._continues = setting.search.inherit and (operators is None or "continue" in operators)
 
     def generation(self) -> list[Candidate]:
-        """The next generation: initial networks, start networks cut out of them one by one, then children."""
-        return self._initial() if self._generation == 0 else self._missing() or self._children()
+        """The next generation: initial networks, those cut out of them, then children."""
+        if self._generation == 0:
+            return self._initial()
+        return (self._cut_out() if self._begins else []) or self._children()
+
+    @property
+    def _begins(self) -> bool:
+        """Whether nothing but start networks was asked for."""
+        return self._keys <= self._family.keys
 
     def told(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Learn from a result, and add it to the front."""
         self._forecast.told(candidate, evaluation, self._features(candidate))
         super().told(candidate, evaluation)
-        if evaluation.status is Status.OK and not self._family_complete:
-            self._family.append(candidate.id)
+        if evaluation.status is Status.OK:
+            self._family.told(candidate)
 
     def live(self) -> set[str]:
         """The population: every parent is drawn from it; and start networks, as long as others are cut out of them."""
-        return set(self._front.ids) | (set() if self._family_complete else set(self._family))
-
-    def adopt(self, candidates: Sequence[Candidate]) -> None:
-        """Take over a generation of an earlier process; what was complete when it was asked for is so again."""
-        self._still_missing()
-        super().adopt(candidates)
+        return set(self._front.ids) | (self._family.live if self._begins else set())
 
     def register(self, candidates: Sequence[Candidate]) -> None:
         """Know these candidates, and what their lineages will have seen."""
@@ -83,59 +83,27 @@ class Lemonade(Generational):
             self._lineage_examples[candidate.id] = before + candidate.examples
 
     def _initial(self) -> list[Candidate]:
-        """Start networks with fresh weights: all, or the widest, if the others can be cut out of it.
-
-        Then the narrowest is made all the same, trained as long as a child: it is there soon, whenever the run ends.
-        """
-        setting, starts = self.setting, self._starts_within_limits()
-        long = starts[-setting.long_starts :] if are_cut(starts, setting.search) else starts
-        short = starts[:1] if starts[0] is not long[0] else []
+        """Start networks with fresh weights."""
         made = []
-        for number, start in enumerate([*short, *long]):
+        for number, (start, examples) in enumerate(self._family.first()):
             self.report.count([], "proposed")
-            most = setting.initial_examples
-            examples = min(most, setting.child_examples) if start in short else most
             made.append(self.without_parent(number, start.genotype, examples, start.origin))
         return made
 
-    def _missing(self) -> list[Candidate]:
-        """The widest start network that is missing, then those halfway between them all at once, cut out of others."""
-        if self._family_complete:
-            return []
+    def _cut_out(self) -> list[Candidate]:
+        """What the family of start networks lacks, cut out of those that are there; none once it is complete."""
         rng = self.rng()
-        if missing := self._still_missing():
-            start = missing[-1]
-            made = self._cut_out(start, len(self._known), rng)
-            if made is None:  # all that were wider failed
-                made = self.without_parent(
-                    len(self._known), start.genotype, self.setting.initial_examples, start.origin
-                )
-            return [made]
-        if not are_cut(self._starts_within_limits(), self.setting.search):
-            return []
-        found: list[Candidate] = []
-        for start in self._unknown(self._within_limits(self.setting.space.halfway())):
-            made = self._cut_out(start, len(self._known) + len(found), rng)
-            found += [made] if made is not None else []
-        return found
-
-    def _still_missing(self) -> list[Start[Any]]:
-        """Start networks not asked for yet; without any the family is complete."""
-        missing = self._unknown(self._starts_within_limits())
-        self._family_complete = not missing
-        return missing
-
-    def _unknown(self, starts: Sequence[Start[Any]]) -> list[Start[Any]]:
-        return [start for start in starts if self.setting.space.key(start.genotype) not in self._keys]
-
-    def _cut_out(self, start: Start[Any], number: int, rng: np.random.Generator) -> Candidate | None:
-        """A candidate that is cut out of the narrowest start network that it fits into; None if there is none."""
-        for parent in sorted(map(self._known.__getitem__, self._family), key=lambda one: tuple(one.costs.values())):
-            if (site := cut(parent.genotype, start.genotype)) is not None:
-                self.report.count([CUT.name], "proposed")
-                record = CUT.record(parent.graph, site, int(rng.integers(2**31)))
-                return self.child_of(parent, number, start.genotype, (record,))
-        return None
+        made: list[Candidate] = []
+        for start, parent in self._family.next(self._keys):
+            number = len(self._known) + len(made)
+            site = None if parent is None else cut(parent.genotype, start.genotype)
+            if parent is None or site is None:
+                made.append(self.without_parent(number, start.genotype, self.setting.initial_examples, start.origin))
+                continue
+            self.report.count([CUT.name], "proposed")
+            record = CUT.record(parent.graph, site, int(rng.integers(2**31)))
+            made.append(self.child_of(parent, number, start.genotype, (record,)))
+        return made
 
     def teacher(self, parent: str | None) -> str | None:
         """The best member, for a child that inherits; its own children learn from it too, or they would forget."""
@@ -143,21 +111,6 @@ class Lemonade(Generational):
             return None
         errors = {name: point[0] for name, point in self._front.members.items()}
         return min(errors, key=errors.__getitem__, default=None)
-
-    def _starts_within_limits(self) -> list[Start[Any]]:
-        """Start networks that meet the limits, or the largest of the smaller ones that does.
-
-        Raises:
-            LemonadeError: if none does, naming the limit and the smallest network.
-        """
-        setting = self.setting
-        starts, smaller = (self._within_limits(some) for some in (setting.space.starts(), setting.space.smallest()))
-        if not starts and not smaller:
-            raise setting.out_of_reach()
-        return starts or smaller[:1]
-
-    def _within_limits(self, starts: Sequence[Start[Any]]) -> list[Start[Any]]:
-        return [start for start in starts if self.setting.within_limits(self.setting.costs(start.genotype))]
 
     def _children(self) -> list[Candidate]:
         """One generation of Algorithm 1, steps a to f."""

@@ -147,7 +147,7 @@ def tuning_size(rows: int) -> int:
     size = LEAST_ROWS
     while size * TUNED_AGAIN <= rows:
         size = int(size * TUNED_AGAIN)
-    return size
+    return min(size, rows)
 
 
 @dataclass(frozen=True, eq=False)

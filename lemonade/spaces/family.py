@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lemonade.config import SearchSettings
-from lemonade.spaces.base import Start
-from lemonade.types import Genotype
+from lemonade.spaces.base import Space, Start
+from lemonade.types import Genotype, is_within
 from morphisms import OPERATORS, Site, narrowing
 
 CUT = OPERATORS["prune"]
@@ -23,6 +23,17 @@ def are_cut(starts: Sequence[Start[Any]], search: SearchSettings) -> bool:
     """Whether a search cuts each of its start networks, narrowest first, out of the next: if it may, and can."""
     allowed = search.inherit and search.cut_starts and (search.operators is None or CUT.name in search.operators)
     return allowed and all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
+
+
+def starts_within(
+    space: Space[Any], costs: Callable[[Any], Mapping[str, float]], limits: Mapping[str, float]
+) -> list[Start[Any]]:
+    """Start networks that meet the limits, or the largest of the smaller ones that does; none if none does."""
+    starts, smaller = (
+        [start for start in some if is_within(costs(start.genotype), limits)]
+        for some in (space.starts(), space.smallest())
+    )
+    return starts or smaller[:1]
 
 
 def middles(widths: Sequence[int]) -> list[float]:
