@@ -78,10 +78,12 @@ class Court:
 
     def chosen(self, networks: Sequence[Network]) -> list[Network]:
         """What a person would choose, from the validation images: the front, smallest first."""
-        return _front(
-            networks,
-            [one.validation.error_smoothed if self.smoothed else one.validation.error for one in networks],
-        )
+        return _front(networks, [self.deciding(one) for one in networks])
+
+    def deciding(self, network: Network) -> float:
+        """The error that a person would choose by."""
+        reading = network.validation
+        return reading.error_smoothed if self.smoothed else reading.error
 
     def volume(self, chosen: Sequence[Network], part: str) -> float:
         """Hypervolume of chosen networks by their plain error on ``"validation"`` or ``"test"`` images."""
@@ -96,7 +98,7 @@ class Court:
             "test": self.volume(chosen, "test"),
             "possible": self.volume(possible, "test"),
             "members": len(chosen),
-            **{f"test error <= {limit}": _least(chosen, limit) for limit in self.limits},
+            **{f"test error <= {limit}": self._least(chosen, limit) for limit in self.limits},
         }
 
     def trace(self, run: lemonade.Run, networks: Mapping[str, Network]) -> list[dict[str, Any]]:
@@ -110,15 +112,14 @@ class Court:
             )
         return points
 
+    def _least(self, chosen: Sequence[Network], limit: float) -> float:
+        """Test error of the member that validation would pick within a limit of parameters."""
+        within = [one for one in chosen if one.size <= limit]
+        return min(within, key=self.deciding).test.error if within else 1.0
+
 
 def _front(networks: Sequence[Network], errors: Sequence[float]) -> list[Network]:
     front = Front()
     for position, (one, error) in enumerate(zip(networks, errors, strict=True)):
         front.add(str(position), (error, one.size))
     return sorted([networks[int(name)] for name in front.ids], key=lambda one: one.size)
-
-
-def _least(chosen: Sequence[Network], limit: float) -> float:
-    """Test error of the member that validation would pick within a limit of parameters."""
-    within = [one for one in chosen if one.size <= limit]
-    return min(within, key=lambda one: one.validation.error_smoothed).test.error if within else 1.0

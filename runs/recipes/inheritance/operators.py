@@ -22,14 +22,13 @@ from lemonade.budgets import ChildBudget
 from lemonade.config import TrainingSettings
 from lemonade.data import load_dataset
 from lemonade.evaluate.child import Bench, evaluate_child
-from lemonade.objectives import costs, resolve
+from lemonade.objectives import resolve
 from lemonade.settings import make_config
 from lemonade.spaces.network import chain
 from lemonade.types import RESTARTED, Candidate, Evaluation, Job, Stored
 from morphisms import OPERATORS, Morphism, NetworkGraph, Site, params
 
 WIDTHS = (3, 6, 12)
-OBJECTIVES = resolve(("error", "params"), 10)
 
 
 class Laboratory:
@@ -59,7 +58,7 @@ class Laboratory:
             parent="parent" if parent else None,
             morphisms=records,
             generation=0,
-            costs=costs(graph, OBJECTIVES),
+            costs={"params": params(graph)},
             examples=self.budget.initial if initial else self.budget.child,
             seed=seed,
         )
@@ -144,11 +143,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    settings = {"image_size": arguments.image_size, "data.train_most": arguments.train_most}
+    settings = {
+        "dataset": arguments.dataset,
+        "image_size": arguments.image_size,
+        "data.train_most": arguments.train_most,
+    }
     settings |= {"training.child_examples": arguments.child_examples}
     config = make_config(None, settings)
-    data = load_dataset(arguments.dataset, config.data)
-    bench = Bench(data, {}, [one for one in OBJECTIVES if one.name == "error"], torch.device("cpu"))
+    data = load_dataset(config.dataset, config.data)
+    objectives = resolve(("error", "params"), len(data.classes))
+    bench = Bench(data, {}, objectives[:1], torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
         laboratory = Laboratory(bench, config.training, Path(folder))
         rows = measured(laboratory, arguments.operators, arguments.sites, arguments.seed)

@@ -28,13 +28,12 @@ from outcome import write_table
 from summary import NESTED, summarise
 
 import lemonade
-from lemonade.budgets import ChildBudget, shares_of_run
+from lemonade.assembly import Assembly
+from lemonade.budgets import ChildBudget
 from lemonade.config import Config
-from lemonade.data import load_dataset, load_test
-from lemonade.evaluate.devices import resolve_device, worker_count
+from lemonade.data import load_test
 from lemonade.front import Axis
 from lemonade.settings import make_config, parse_assignment
-from lemonade.spaces.network import NetworkSpace
 
 OURS = "inherited"
 ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", "ladder")
@@ -98,15 +97,11 @@ def main() -> None:
     settings |= {"training.child_examples": arguments.child_examples}
     settings |= dict(parse_assignment(text) for text in arguments.set)
     config = make_config(None, settings)
-    data = load_dataset(config.dataset, config.data)
-    box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
-    smoothed = config.selection.is_smoothed(len(data.validation))
-    court = Court(data, load_test(config.dataset, config.data), box, smoothed, arguments.limits)
-    space = NetworkSpace(data.input_shape, len(data.classes), (), 1, config.space)
-    device = resolve_device(config.device)
-    shares = shares_of_run(config, space.starts(), device.type, config.workers or worker_count(device))
-    budget = ChildBudget.of(config.training, len(data.train), shares)
-    study = Study(config, settings, budget, arguments.runs, arguments.out, court)
+    with Assembly(config, start=False) as parts:
+        box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
+        test = load_test(config.dataset, config.data)
+        court = Court(parts.dataset, test, box, parts.smoothed, arguments.limits)
+        study = Study(config, settings, parts.child_budget, arguments.runs, arguments.out, court)
     kept = arguments.out / "rows"
     kept.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
