@@ -20,7 +20,7 @@ from lemonade.objectives import Kind, Objective, costs, resolve, vector
 from lemonade.plugins import load_plugins
 from lemonade.runfolder import WORK
 from lemonade.spaces import SPACES, Space, Start
-from lemonade.spaces.family import are_cut, starts_within
+from lemonade.spaces.family import are_cut, halfway_within, starts_within
 from lemonade.types import is_within
 from morphisms import NetworkGraph
 
@@ -120,8 +120,7 @@ class Assembly:
             self.close()
             raise
         self.facts = data_facts(self.dataset)
-        space = self._space()
-        starts = starts_within(space, lambda graph: costs(graph, self.objectives), self._limits()) or space.starts()
+        starts = self._starts_within() or self._space().starts()
         shares = shares_of_run(config, starts, self.device.type, self.workers)
         self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), shares)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
@@ -206,12 +205,20 @@ class Assembly:
         return self._told(self._space().starts())
 
     def halfway(self) -> list[tuple[str, Mapping[str, float], bool]]:
-        """Likewise networks halfway between them, if start networks are cut out of the widest."""
-        space = self._space()
-        return self._told(space.halfway()) if are_cut(space.starts(), self.config.search) else []
+        """Likewise networks that are cut out of start networks once all of those are there."""
+        starts = self._starts_within()
+        if not are_cut(starts, self.config.search):
+            return []
+        return self._told(halfway_within(self._space(), starts, self._costs, self._limits()))
+
+    def _starts_within(self) -> list[Start[Any]]:
+        return starts_within(self._space(), self.config.search, self._costs, self._limits())
+
+    def _costs(self, graph: NetworkGraph) -> Mapping[str, float]:
+        return costs(graph, self.objectives)
 
     def _told(self, networks: Sequence[Start[Any]]) -> list[tuple[str, Mapping[str, float], bool]]:
-        limits, told = self._limits(), [(one.origin, costs(one.genotype, self.objectives)) for one in networks]
+        limits, told = self._limits(), [(one.origin, self._costs(one.genotype)) for one in networks]
         return [(origin, cost, is_within(cost, limits)) for origin, cost in told]
 
     def _setting(self) -> Setting:
@@ -219,7 +226,7 @@ class Assembly:
         return Setting(
             search=config.search,
             space=self._space(),
-            costs=lambda graph: costs(graph, self.objectives),
+            costs=self._costs,
             limits=self._limits(),
             # a limit below the box asks for what lies below it
             floors={

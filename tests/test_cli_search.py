@@ -85,10 +85,10 @@ class TestSearch:
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000")
         told = [line.partition("; ")[0] for line in out.splitlines() if "blocks" in line]
         assert told == [
-            *[f"start network: chain of 3 blocks, {width} wide" for width in (2, 8)],
-            "cut out of the next wider one: chain of 3 blocks, 4 wide",
+            *[f"start network: chain of 3 blocks, {width} wide" for width in (2, 12)],
+            *[f"cut out of the next wider one: chain of 3 blocks, {width} wide" for width in (4, 8)],
             *[f"beyond the limits or the box: chain of 3 blocks, {width} wide" for width in (16, 32)],
-            *[f"then cut out as well: chain of 3 blocks, {width} wide" for width in (1.5, 3, 6, 12)],
+            *[f"then cut out as well: chain of 3 blocks, {width} wide" for width in (1.5, 3, 6)],
         ]
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--method", "random")
         assert "beyond" not in out

@@ -255,6 +255,18 @@ class TestLemonade:
         search.tell([evaluate(one) for one in between])
         assert len(search.ask()) == 6
 
+    def test_where_limits_leave_room_the_widest_lies_halfway_to_the_next(self):
+        search = METHODS["lemonade"](make_setting(limits={"params": 20_000}))
+        seen = drive(search, 3)
+        wide = [next(node for node in one.graph.nodes if node.op == "conv").attrs["channels"] for one in seen]
+        assert wide == [2, 12, 8, 4]
+        assert [one.parent for one in seen] == [None, None, "c0001", "c0002"]
+        assert len(search.ask()) == 3  # 6, 3 and 1.5 wide
+        narrow = METHODS["lemonade"](make_setting(limits={"params": 400})).ask()
+        assert [one.origin for one in narrow] == ["chain of 3 blocks, 1.5 wide"]
+        whole = METHODS["lemonade"](make_setting(limits={"params": 20_000}, cut_starts=False)).ask()
+        assert [one.origin[-6:] for one in whole] == ["2 wide", "4 wide", "8 wide"]
+
     @pytest.mark.parametrize("switch", [{"inherit": False}, {"cut_starts": False}, {"operators": ("widen",)}])
     def test_they_are_all_trained_long_where_nothing_is_cut(self, switch):
         seen = METHODS["lemonade"](make_setting(**switch)).ask()

@@ -7,7 +7,7 @@ from typing import Any
 
 from lemonade.methods.base import Setting
 from lemonade.spaces import Start
-from lemonade.spaces.family import are_cut, cut, starts_within
+from lemonade.spaces.family import are_cut, cut, halfway_within, starts_within
 from lemonade.types import Candidate
 
 
@@ -25,7 +25,7 @@ class StartFamily:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._starts = starts_within(setting.space, setting.costs, setting.limits)
+        self._starts = starts_within(setting.space, setting.search, setting.costs, setting.limits)
         if not self._starts:
             raise setting.out_of_reach()
         self._cuts = are_cut(self._starts, setting.search)
@@ -68,7 +68,7 @@ class StartFamily:
         if not self._cuts:
             return []
         setting = self._setting
-        between = [one for one in setting.space.halfway() if setting.within_limits(setting.costs(one.genotype))]
+        between = halfway_within(setting.space, self._starts, setting.costs, setting.limits)
         pairs = [(start, self._parent(start)) for start in self._unknown(between, known)]
         return [(start, parent) for start, parent in pairs if parent is not None]
 

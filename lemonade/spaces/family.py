@@ -19,21 +19,52 @@ def cut(wide: Genotype, narrow: Genotype) -> Site | None:
     return None if isinstance(wide, str) or isinstance(narrow, str) else narrowing(wide, narrow)
 
 
+def may_cut(search: SearchSettings) -> bool:
+    """Whether the settings allow that start networks are cut out of others."""
+    return search.inherit and search.cut_starts and (search.operators is None or CUT.name in search.operators)
+
+
 def are_cut(starts: Sequence[Start[Any]], search: SearchSettings) -> bool:
     """Whether a search cuts each of its start networks, narrowest first, out of the next: if it may, and can."""
-    allowed = search.inherit and search.cut_starts and (search.operators is None or CUT.name in search.operators)
-    return allowed and all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
+    return may_cut(search) and all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
 
 
 def starts_within(
-    space: Space[Any], costs: Callable[[Any], Mapping[str, float]], limits: Mapping[str, float]
+    space: Space[Any],
+    search: SearchSettings,
+    costs: Callable[[Any], Mapping[str, float]],
+    limits: Mapping[str, float],
 ) -> list[Start[Any]]:
-    """Start networks that meet the limits, or the largest of the smaller ones that does; none if none does."""
-    starts, smaller = (
+    """Start networks that meet the limits, narrowest first; none if none does.
+
+    Where the others are cut out of the widest, and limits leave room for one halfway to the next, that is the widest: a
+    search then begins close to its limits. If all are too large, it begins with one that is smaller.
+    """
+    starts, between, smaller = (
         [start for start in some if is_within(costs(start.genotype), limits)]
-        for some in (space.starts(), space.smallest())
+        for some in (space.starts(), space.halfway() if may_cut(search) else [], space.smallest())
     )
-    return starts or smaller[:1]
+    if not starts:
+        return between[-1:] or smaller[:1]
+    wider = [*starts, *[one for one in between if cut(one.genotype, starts[-1].genotype)]]
+    return wider if are_cut(wider, search) else starts
+
+
+def halfway_within(
+    space: Space[Any],
+    starts: Sequence[Start[Any]],
+    costs: Callable[[Any], Mapping[str, float]],
+    limits: Mapping[str, float],
+) -> list[Start[Any]]:
+    """Networks halfway that meet the limits and can be cut out of one of these start networks, narrowest first."""
+    known = {space.key(start.genotype) for start in starts}
+    return [
+        one
+        for one in space.halfway()
+        if space.key(one.genotype) not in known
+        and is_within(costs(one.genotype), limits)
+        and any(cut(start.genotype, one.genotype) for start in starts)
+    ]
 
 
 def middles(widths: Sequence[int]) -> list[float]:
