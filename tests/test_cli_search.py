@@ -129,6 +129,7 @@ class TestRefusals:
             ("--set serach.children=3", "'serach.children' is not a setting. Did you mean 'search.children'?"),
             ("--set search.children", "--set expects key=value, got 'search.children'."),
             ("--limit params=10", "--limit expects NAME<=NUMBER, got 'params=10'."),
+            ("--limit params<10", "--limit expects NAME<=NUMBER, got 'params<10'."),
             ("--evaluations 0", "budget.evaluations: expected a whole number greater than 0, got 0."),
             ("--examples -3", "budget.examples: expected a whole number greater than 0, got -3."),
             ("--time -5s", "budget.time: expected a number greater than 0, got '-5s'."),

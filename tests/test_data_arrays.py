@@ -127,6 +127,10 @@ BAD_ARRAYS = [
     ({"images": IMAGES, "labels": LABELS * 2}, r"found 3 different: 0, 2, 4\. Renumber"),
     ({"images": IMAGES, "labels": LABELS - 1}, r"expected labels from 0 to n-1, found -1"),
     ({"images": IMAGES, "labels": LABELS * 0.5}, r"expected integers from 0 to n-1, got float64"),
+    (
+        {"images": IMAGES, "labels": LABELS.astype(str)},
+        r"expected integers from 0 to n-1, got text. Number the classes",
+    ),
     ({"images": IMAGES, "labels": np.eye(30, 3)}, r"expected one label an image, shape \(30,\), got shape \(30, 3\)"),
     ({"images": IMAGES, "labels": LABELS * 0}, r"at least 2 classes are needed, got 1"),
     ({"images": IMAGES[:4], "labels": LABELS[:4]}, r"class '0' has 2 images; at least 3 are needed"),

@@ -38,7 +38,9 @@ Seeds = Annotated[int, typer.Option("--seeds", metavar="N", help="Runs a method,
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="FOLDER", help="For the page, pictures, tables and new runs \\[default: runs/compare-DATASET]."
+        "--out",
+        metavar="FOLDER",
+        help="For the page, pictures, tables and new runs \\[default with --methods: runs/compare-DATASET].",
     ),
 ]
 ByWhat = Annotated[

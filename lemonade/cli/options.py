@@ -78,7 +78,9 @@ Evaluations = Annotated[
 Examples = Annotated[
     Text, _option(_BUDGET, "--examples", "N", "Training images seen, distillation included, as 5M or 5e6.")
 ]
-Time = Annotated[Text, _option(_BUDGET, "--time", "TIME", "Active time: 90s, 10m, 1.5h \\[default: 10m if no budget].")]
+Time = Annotated[
+    Text, _option(_BUDGET, "--time", "TIME", "Active time: 90s, 10m, 1.5h; a search without any budget takes 10m.")
+]
 
 ChildExamples = Annotated[
     Text,

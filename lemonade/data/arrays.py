@@ -121,7 +121,11 @@ def check_labels(where: str, array: Array, images: int) -> Tensor:
     if len(array) != images:
         raise LemonadeError(f"{where}: {len(array)} labels for {images} images. There has to be one for each image.")
     if array.dtype.kind not in "iu":
-        raise LemonadeError(f"{where}: expected integers from 0 to n-1, got {array.dtype}.")
+        what = "text" if array.dtype.kind in "US" else str(array.dtype)
+        raise LemonadeError(
+            f"{where}: expected integers from 0 to n-1, got {what}. Number the classes from 0; in a .npz file their "
+            "names may lie beside the labels, as `classes`."
+        )
     if array.min() < 0:
         raise LemonadeError(f"{where}: expected labels from 0 to n-1, found {array.min()}. Number the classes from 0.")
     return torch.from_numpy(array.astype(np.int64))

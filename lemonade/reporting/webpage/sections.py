@@ -46,7 +46,8 @@ def _range(members: Sequence[Member], name: str) -> tuple[float, float]:
 def _machine(run: Run) -> str:
     devices = sorted({one.device for one in run.evaluations.values()})
     if devices in ([], ["cpu"]):
-        return numbers.quantity(run.environment.get("usable_cores") or 1, "core")
+        cores = run.environment.get("usable_cores") or 1
+        return numbers.quantity(min(run.config.workers or cores, cores), "core")
     cards: list[str] = run.environment.get("accelerators") or []
     return f"one {cards[0]}" if len(cards) == 1 and len(devices) == 1 else ", ".join(devices)
 
