@@ -97,14 +97,10 @@ class AgingEvolution(Generational):
         rng, colony = self.rng(), self._colony
         candidates: list[Candidate] = []
         while len(candidates) < self.setting.search.children:
-            number = len(self._known) + len(candidates)
-            made = self._child(number, colony, rng) if colony.is_full else self._random(number, colony, rng)
+            made = self._child(colony, rng) if colony.is_full else self._random(colony, rng)
             if made is None:
                 break
-            self._keys.add(made.key)
             candidates.append(made)
-        if not candidates and not self._known:
-            raise self.setting.out_of_reach()
         return candidates
 
     def told(self, candidate: Candidate, evaluation: Evaluation) -> None:
@@ -131,18 +127,18 @@ class AgingEvolution(Generational):
         """Whose turn it is: each has the same share of any budget."""
         return self.colonies[self._generation % len(self.colonies)]
 
-    def _random(self, number: int, colony: Colony, rng: np.random.Generator) -> Candidate | None:
+    def _random(self, colony: Colony, rng: np.random.Generator) -> Candidate | None:
         genotype = self.drawn(rng, lambda one: self._is_new_in(colony, one, ()))
         if genotype is None:
             return None
-        return self.without_parent(number, genotype, self.setting.child_examples, AT_RANDOM)
+        return self.without_parent(genotype, self.setting.child_examples, AT_RANDOM)
 
-    def _child(self, number: int, colony: Colony, rng: np.random.Generator) -> Candidate | None:
+    def _child(self, colony: Colony, rng: np.random.Generator) -> Candidate | None:
         for _ in range(MOST_DRAWS):
             parent = self._known[self._toolbox.select(colony.members, rng).id]
             made: tuple[Any, tuple[Morphism, ...]] | None = self._toolbox.mutate(parent.genotype, rng)
             if made is not None and self._is_new_in(colony, *made):
-                return self.child_of(parent, number, *made)
+                return self.child_of(parent, *made)
         return None
 
     def _is_new_in(self, colony: Colony, genotype: Genotype, morphisms: Sequence[Morphism]) -> bool:

@@ -29,6 +29,7 @@ class Generational(ABC):
         self._front = Front()
         self._known: dict[str, Candidate] = {}
         self._keys: set[str] = set()
+        self._number = 0  # of the next candidate
         self._waiting = False
         self._generation = 0
         self._exhausted = False
@@ -52,11 +53,18 @@ class Generational(ABC):
         return self._exhausted
 
     def ask(self) -> list[Candidate]:
-        """The next generation; empty while results of the last one are missing, or if finished."""
+        """The next generation; empty while results of the last one are missing, or if finished.
+
+        Raises:
+            LemonadeError: if no network meets the limits.
+        """
         if self._waiting or self._exhausted:
             return []
         self.report = GenerationReport(self._generation)
+        self._number = len(self._known)
         candidates = self.generation()
+        if not candidates and not self._known:
+            raise self.setting.out_of_reach()
         self._exhausted = not candidates
         self.register(candidates)
         return candidates
@@ -122,21 +130,18 @@ class Generational(ABC):
             operators, self.setting.space.key(genotype) in self._keys, self.setting.costs(genotype)
         )
 
-    def without_parent(self, number: int, genotype: Genotype, examples: int, origin: str) -> Candidate:
+    def without_parent(self, genotype: Genotype, examples: int, origin: str) -> Candidate:
         """A candidate to be trained from fresh weights; counted as accepted."""
         self.report.count([], "accepted")
-        return self.candidate(number, genotype, examples=examples, origin=origin)
+        return self.candidate(genotype, examples=examples, origin=origin)
 
-    def child_of(
-        self, parent: Candidate, number: int, genotype: Genotype, morphisms: tuple[Morphism, ...]
-    ) -> Candidate:
+    def child_of(self, parent: Candidate, genotype: Genotype, morphisms: tuple[Morphism, ...]) -> Candidate:
         """A candidate that starts from its parent's weights; counted as accepted."""
         self.report.count([morphism.operator for morphism in morphisms], "accepted")
-        return self.candidate(number, genotype, parent=parent.id, morphisms=morphisms)
+        return self.candidate(genotype, parent=parent.id, morphisms=morphisms)
 
     def candidate(
         self,
-        number: int,
         genotype: Genotype,
         *,
         key: str | None = None,
@@ -146,11 +151,14 @@ class Generational(ABC):
         origin: str = "",
         hurdle: Hurdle | None = None,
     ) -> Candidate:
-        """A candidate of this generation; by default known by its genotype alone, and trained as long as a child."""
+        """The next candidate of this generation; by default known by its genotype, and trained as long as a child."""
+        number, self._number = self._number, self._number + 1
+        key = self.setting.space.key(genotype) if key is None else key
+        self._keys.add(key)
         return Candidate(
             id=candidate_id(number),
             genotype=genotype,
-            key=self.setting.space.key(genotype) if key is None else key,
+            key=key,
             parent=parent,
             morphisms=morphisms,
             generation=self._generation,

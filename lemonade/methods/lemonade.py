@@ -85,9 +85,9 @@ class Lemonade(Generational):
     def _initial(self) -> list[Candidate]:
         """Start networks with fresh weights."""
         made = []
-        for number, (start, examples) in enumerate(self._family.first()):
+        for start, examples in self._family.first():
             self.report.count([], "proposed")
-            made.append(self.without_parent(number, start.genotype, examples, start.origin))
+            made.append(self.without_parent(start.genotype, examples, start.origin))
         return made
 
     def _cut_out(self) -> list[Candidate]:
@@ -95,14 +95,13 @@ class Lemonade(Generational):
         rng = self.rng()
         made: list[Candidate] = []
         for start, parent in self._family.next(self._keys):
-            number = len(self._known) + len(made)
             site = None if parent is None else cut(parent.genotype, start.genotype)
             if parent is None or site is None:
-                made.append(self.without_parent(number, start.genotype, self.setting.initial_examples, start.origin))
+                made.append(self.without_parent(start.genotype, self.setting.initial_examples, start.origin))
                 continue
             self.report.count([CUT.name], "proposed")
             record = CUT.record(parent.graph, site, int(rng.integers(2**31)))
-            made.append(self.child_of(parent, number, start.genotype, (record,)))
+            made.append(self.child_of(parent, start.genotype, (record,)))
         return made
 
     def teacher(self, parent: str | None) -> str | None:
@@ -124,8 +123,7 @@ class Lemonade(Generational):
             if proposals:
                 break
         chosen = self._accepted(proposals, population, rng)
-        first = len(self._known)
-        return [self._candidate(proposals[position], first + k) for k, position in enumerate(chosen)]
+        return [self._candidate(proposals[position]) for position in chosen]
 
     def _features(self, child: Candidate | _Proposal) -> Features | None:
         """What the forecast sees of a child; None for a start network, if it has to know a parent."""
@@ -196,9 +194,8 @@ class Lemonade(Generational):
             return np.full(len(at), 1 / len(at))
         return inverse_density_weights(fit, at, floor=self.setting.search.density_floor)
 
-    def _candidate(self, proposal: _Proposal, number: int) -> Candidate:
+    def _candidate(self, proposal: _Proposal) -> Candidate:
         return self.candidate(
-            number,
             proposal.genotype,
             key=proposal.key,
             parent=proposal.parent.id,

@@ -34,13 +34,9 @@ class LocalSearch(Generational):
             parent = self._known[waiting[rng.integers(len(waiting))]]
             self._explored.add(parent.id)
             if around := [one for one in self._space.neighbours(parent.genotype, rng) if self.is_new(*one)]:
-                first = len(self._known)
-                return [self.child_of(parent, first + k, *one) for k, one in enumerate(around)]
+                return [self.child_of(parent, *one) for one in around]
         genotype = self.drawn(rng)
-        if genotype is None and not self._known:
-            raise self.setting.out_of_reach()
-        number, examples = len(self._known), self.setting.child_examples
-        return [] if genotype is None else [self.without_parent(number, genotype, examples, AT_RANDOM)]
+        return [] if genotype is None else [self.without_parent(genotype, self.setting.child_examples, AT_RANDOM)]
 
     def adopt(self, candidates: Sequence[Candidate]) -> None:
         """Take over a generation of an earlier process; its parents' neighbourhoods count as explored."""

@@ -34,13 +34,7 @@ class Nsga2(Generational):
 
     def generation(self) -> list[Candidate]:
         """The next of what pymoo asks for: its first population is more than a generation."""
-        first = len(self._known)
-        candidates = [
-            self._candidate(gene, first + k) for k, gene in enumerate(self._next(self.setting.search.children))
-        ]
-        if not candidates and not self._known:
-            raise self.setting.out_of_reach()
-        return candidates
+        return [self._candidate(gene) for gene in self._next(self.setting.search.children)]
 
     def adopt(self, candidates: Sequence[Candidate]) -> None:
         """Take over a generation of an earlier process; pymoo draws as it did then."""
@@ -87,10 +81,10 @@ class Nsga2(Generational):
     def _is_new(self, gene: Gene) -> bool:
         return self.is_new(gene.genotype, gene.morphisms)
 
-    def _candidate(self, gene: Gene, number: int) -> Candidate:
+    def _candidate(self, gene: Gene) -> Candidate:
         if gene.parent is None:
-            return self.without_parent(number, gene.genotype, self.setting.child_examples, AT_RANDOM)
-        return self.child_of(self._known[self._ids[gene.parent]], number, gene.genotype, gene.morphisms)
+            return self.without_parent(gene.genotype, self.setting.child_examples, AT_RANDOM)
+        return self.child_of(self._known[self._ids[gene.parent]], gene.genotype, gene.morphisms)
 
 
 def _algorithm(setting: Setting, is_new: Callable[[Gene], bool]) -> NSGA2:

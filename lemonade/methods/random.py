@@ -17,11 +17,7 @@ class RandomSearch(Generational):
         rng, setting = self.rng(), self.setting
         candidates: list[Candidate] = []
         while len(candidates) < setting.search.children and (genotype := self.drawn(rng)) is not None:
-            number = len(self._known) + len(candidates)
-            candidates.append(self.without_parent(number, genotype, setting.child_examples, AT_RANDOM))
-            self._keys.add(candidates[-1].key)
-        if not candidates and not self._known:
-            raise setting.out_of_reach()
+            candidates.append(self.without_parent(genotype, setting.child_examples, AT_RANDOM))
         return candidates
 
     def live(self) -> set[str]:
