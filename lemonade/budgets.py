@@ -78,7 +78,7 @@ class ChildBudget:
         usual = min(max(16 * train_images, 8_000), 96_000)
         child = settings.child_examples or usual
         if settings.initial_factor is not None:
-            return cls(child, round(settings.initial_factor * child))
+            return cls(child, max(1, round(settings.initial_factor * child)))
         most = min([share.most(child) for share in shares], default=4.0 * child)
         initial = child * min(max(32 * train_images / usual, 2.0), 16.0)
         initial = min(initial, max(most, settings.child_examples or LEAST))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -17,7 +17,7 @@ from lemonade.errors import LemonadeError
 from lemonade.facts import DataFacts
 from lemonade.journal import Line
 from lemonade.objectives import Objective
-from lemonade.types import Candidate, Evaluation, Spent, Status
+from lemonade.types import Candidate, Evaluation, Spent, Status, candidate_id
 
 INTERRUPTED = "interrupted"
 """Why a run ended that can go on; with any other reason it is finished."""
@@ -120,11 +120,14 @@ class Ledger:
             if kind == "run":
                 self._begin(line)
             elif kind == "candidates":
+                self._check_known(line["candidates"])
                 for record in line["candidates"]:
                     _check_finite(record["costs"])
                     self.candidates[record["id"]] = record
                 self.reports[line["generation"]] = line
             elif kind == "evaluation":
+                if line["id"] not in self.candidates:
+                    raise LemonadeError(f"{self.path}: damaged, it lacks the candidate {line['id']}.")
                 one = self.evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
                 before = self.spent
                 trained = before.evaluations + (one.status is not Status.REJECTED)
@@ -155,6 +158,19 @@ class Ledger:
             ) from None
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise LemonadeError(f"{self.path}: damaged, a line lacks something ({error!r}).") from None
+
+    def _check_known(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Candidates are numbered without gaps, and descend from and learn from earlier ones.
+
+        Raises:
+            LemonadeError: if they are not, or do not.
+        """
+        for number, record in enumerate(records, start=len(self.candidates)):
+            if record["id"] != candidate_id(number):
+                raise LemonadeError(f"{self.path}: damaged, it lacks the candidate {candidate_id(number)}.")
+            for name in (record["parent"], record.get("teacher")):
+                if name is not None and name not in self.candidates:
+                    raise LemonadeError(f"{self.path}: damaged, {record['id']} names {name}, which is not there.")
 
     def _begin(self, line: Line) -> None:
         self.environment, self.plugins = line.get("environment", {}), line.get("plugins", {})

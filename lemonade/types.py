@@ -68,6 +68,11 @@ class Hurdle:
         return loss is not None and loss > self.loss
 
 
+def candidate_id(number: int) -> str:
+    """``c0007`` for 7."""
+    return f"c{number:04d}"
+
+
 def is_within(costs: Mapping[str, float], limits: Mapping[str, float]) -> bool:
     """Whether all costs that are known lie within their limits."""
     return all(costs[name] <= limit for name, limit in limits.items() if name in costs)

@@ -118,6 +118,16 @@ def test_lines_and_fields_of_a_later_version_are_passed_over(folder: Path, tmp_p
         (lambda lines: lines[4].update(v=2), r"journal.jsonl line 5: written by a newer lemonade \(journal version 2"),
         (lambda lines: lines[2].pop("status"), r"damaged, a line lacks something \(KeyError\('status'\)\)"),
         (lambda lines: lines[2].update(status="odd"), "damaged.*'odd' is not a valid Status"),
+        (lambda lines: lines.pop(1), "damaged, it lacks the candidate c0000"),
+        (lambda lines: lines[1]["candidates"].pop(0), "damaged, it lacks the candidate c0000"),
+        (
+            lambda lines: lines[1]["candidates"][1].update(parent="c0077"),
+            "damaged, c0001 names c0077, which is not there",
+        ),
+        (
+            lambda lines: lines[1]["candidates"][1].update(teacher="c0001"),
+            "damaged, c0001 names c0001, which is not there",
+        ),
         (lambda lines: lines.pop(0), "line 1: expected a line of type 'run', got 'candidates'"),
         (
             lambda lines: lines[0]["config"].update(colour="red"),
@@ -259,8 +269,8 @@ def test_a_unique_beginning_is_enough(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(LemonadeError, match="has no network ''"):
         run.member("")
     with RunStore.create(tmp_path / "toy", CONFIG, FACTS) as store:
-        generation(store, [candidate(7), candidate(12, 6)], ["c0007", "c0012"])
-    assert Run.load(tmp_path / "toy").member("c001").id == "c0012"
+        generation(store, [candidate(number, 4 + number) for number in range(11)], ["c0007", "c0010"])
+    assert Run.load(tmp_path / "toy").member("c001").id == "c0010"
 
 
 def test_lineage_leads_to_the_start_network(run: Run) -> None:

@@ -37,6 +37,24 @@ def test_the_study_of_inheriting_goes_on_and_judges_on_test_images(tmp_path):
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"volume.png", "fronts.png", "validation.png"}
 
 
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ("inherited:training.teacher_share=7", "training.teacher_share"),
+        ("inherited:foo=1", "'foo' is not a setting"),
+        ("inherited:seed=9", "seed has to be the same for all arms"),
+        ("ladder", "the ladder sees as many images as a search did"),
+    ],
+)
+def test_arms_are_checked_before_anything_is_trained(tmp_path, arm, said):
+    command = [sys.executable, RECIPES / "inheritance/study.py", "--examples", "6000", "--arms", arm]
+    done = subprocess.run(
+        [*command, "--runs", tmp_path / "runs", "--out", tmp_path / "out"], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and said in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 def test_operators_are_measured_against_fresh_networks(tmp_path):
     arguments = ["--child-examples", 300, "--sites", 1, "--operators", "prune", "widen", "--out", tmp_path]
     run("inheritance/operators.py", *arguments)

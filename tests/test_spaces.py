@@ -46,8 +46,17 @@ def test_one_lies_below_the_narrowest_unless_that_has_a_single_channel():
     assert [one.origin.split(", ")[1] for one in make("network").halfway()] == [
         f"{width} wide" for width in ("1.5", "3", "6", "12", "24")
     ]
-    assert [one.origin.split(", ")[1] for one in make("network", widths=(1, 4)).halfway()] == ["2.5 wide"]
+    assert [one.origin.split(", ")[1] for one in make("network", widths=(1, 4)).halfway()] == ["2 wide"]
     assert len(make("cell", channels=4).halfway()) == 1  # 1, 2 and 4 channels: 3
+
+
+@pytest.mark.parametrize("widths", [(3,), (2, 3), (5, 7, 200), (4, 6, 9), (2, 5, 6)])
+def test_networks_halfway_can_be_cut_whatever_the_widths(widths):
+    space = make("network", widths=widths)
+    starts, between = space.starts(), space.halfway()
+    assert len(between) == len(widths)
+    for middle, wide in zip(between, starts, strict=True):
+        assert CUT.rewrite(wide.genotype, cut(wide.genotype, middle.genotype)).child == middle.genotype
 
 
 @pytest.mark.parametrize("name", SPACES)

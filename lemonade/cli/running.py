@@ -72,21 +72,23 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool, tensorboard:
 
 def _carry_out(console: Console, folder: Path, work: Work, quiet: bool) -> int:
     shown, stop = common.short_path(folder), Stop()
-    with listener(console, quiet) as panel, interrupts(stop, lambda: _answer(panel)):
-        _announce(console, panel, quiet)
+    panel = listener(console, quiet)
+    with interrupts(stop, lambda: _answer(panel)):  # to the very end: who presses twice gets to see what there is
+        with panel:
+            _announce(console, panel, quiet)
 
-        def on_event(progress: Progress) -> None:
-            if progress.kind == "start" and not quiet:
-                for sentence in data_sentences(Run.load(folder)):
-                    console.print(Text(sentence))
-            panel(progress)
+            def on_event(progress: Progress) -> None:
+                if progress.kind == "start" and not quiet:
+                    for sentence in data_sentences(Run.load(folder)):
+                        console.print(Text(sentence))
+                panel(progress)
 
-        run = work(on_event, stop)
-    if problem := draw_front(run):
-        common.print_warning(problem)
-    if not quiet:
-        _conclude(console, run, shown)
-    return 0 if run.finished else STOPPED_EARLY
+            run = work(on_event, stop)
+        if problem := draw_front(run):
+            common.print_warning(problem)
+        if not quiet:
+            _conclude(console, run, shown)
+        return 0 if run.finished else STOPPED_EARLY
 
 
 def _announce(console: Console, panel: Listener, quiet: bool) -> None:

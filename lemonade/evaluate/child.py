@@ -231,7 +231,8 @@ def _loaded(stored: Stored, device: torch.device) -> tuple[GraphModule, Weights]
         weights = load_weights(Path(stored.weights), sha256=stored.sha256).to(device=device)
         return build_module(stored.graph, weights).eval(), weights
     except ValueError as error:  # missing, damaged, or another network's
-        raise ParentLostError(f"{stored.weights}: {error}") from None
+        said = str(error)
+        raise ParentLostError(said if said.startswith(stored.weights) else f"{stored.weights}: {said}") from None
 
 
 def _measured(module: GraphModule, bench: Bench, trained: Stage) -> dict[str, float]:

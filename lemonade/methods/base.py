@@ -82,11 +82,6 @@ def log_costs(costs: Mapping[str, float]) -> NDArray[np.float64]:
     return np.where(values >= 1, np.log10(np.maximum(values, 1)), values - 1)
 
 
-def candidate_id(number: int) -> str:
-    """``c0007`` for 7."""
-    return f"c{number:04d}"
-
-
 @dataclass
 class Tally:
     """How proposals of one generation fared, for one operator or over all."""

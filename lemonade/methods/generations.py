@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from lemonade.front import Front
-from lemonade.methods.base import GenerationReport, Setting, candidate_id
-from lemonade.types import Candidate, Evaluation, Genotype, Hurdle, Status
+from lemonade.methods.base import GenerationReport, Setting
+from lemonade.types import Candidate, Evaluation, Genotype, Hurdle, Status, candidate_id
 from morphisms import Morphism
 
 MOST_DRAWS = 1_000

@@ -39,9 +39,9 @@ class LocalSearch(Generational):
         return [] if genotype is None else [self.without_parent(genotype, self.setting.child_examples, AT_RANDOM)]
 
     def adopt(self, candidates: Sequence[Candidate]) -> None:
-        """Take over a generation of an earlier process; its parents' neighbourhoods count as explored."""
+        """Take over a generation of an earlier process; what it explored, members without a new neighbour as well."""
+        self.generation()
         super().adopt(candidates)
-        self._explored |= {candidate.parent for candidate in candidates if candidate.parent}
 
     def live(self) -> set[str]:
         """The front: neighbours inherit from its members."""

@@ -70,10 +70,17 @@ def halfway_within(
 def middles(widths: Sequence[int]) -> list[float]:
     """Widths in the middle between two, and between the narrowest and half of it: 1.5, 3, 6 and 12 of 2, 4, 8 and 16.
 
+    They are such that `CUT` makes them of the next wider chain.
+
     Below the narrowest a front has nothing to begin with, and children that are made narrower step by step take long to
     get there: on digits in a box from 316 parameters what networks of 316 to 500 lacked was three fifths of all that a
     front lacked after its start networks (eight searches).
     """
     ascending = sorted(widths)
     below = [ascending[0] / 2] if ascending[0] > 1 else []
-    return [(one + other) / 2 for one, other in itertools.pairwise([*below, *ascending])]
+    found = []
+    for narrow, wide in itertools.pairwise([*below, *ascending]):
+        middle = (narrow + wide) / 2
+        # half a channel can only be cut off where it leaves the first layer as wide as it was: 2, 3 and 6 of 2, 4 and 8
+        found.append(middle if wide - middle == 0.5 else middle // 1)
+    return found

@@ -18,6 +18,7 @@ import argparse
 import json
 import re
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from lemonade.assembly import Assembly
 from lemonade.budgets import ChildBudget
 from lemonade.config import Config
 from lemonade.data import load_test
+from lemonade.errors import LemonadeError
 from lemonade.front import Axis
 from lemonade.settings import make_config, parse_assignment
 
@@ -53,8 +55,10 @@ class Study:
     def finished(self, arm: str, seed: int) -> lemonade.Run:
         """The search of an arm and a seed, brought to its end; the weights of all its children are kept."""
         folder = self.runs / file_name(arm, seed)
-        if folder.exists():
-            return lemonade.resume(folder)
+        return lemonade.resume(folder) if folder.exists() else lemonade.search(out=folder, **self.of(arm, seed))
+
+    def of(self, arm: str, seed: int) -> dict[str, Any]:
+        """The settings of that search."""
         settings = self.settings | {"seed": seed, "keep": "all"}
         name, _, changes = arm.partition(":")
         if name != OURS:
@@ -62,8 +66,11 @@ class Study:
             budget, times = self.child_budget, int(factor)
             settings |= {"inherit": False, "training.child_examples": times * budget.child}
             settings |= {"training.initial_factor": 1.0, "method": "random" if kind == "random" else "lemonade"}
-        settings |= dict(parse_assignment(text) for text in re.split(r",(?=[\w.]+=)", changes) if text)
-        return lemonade.search(out=folder, **settings)
+        changed = dict(parse_assignment(text) for text in re.split(r",(?=[\w.]+=)", changes) if text)
+        for key in changed:
+            if key.split(".")[0] in ("dataset", "data", "seed", "keep", "boxes", "budget"):
+                raise LemonadeError(f"--arms {arm}: {key} has to be the same for all arms.")
+        return settings | changed
 
     def judged(self, arm: str, seed: int, examples: int) -> dict[str, Any]:
         """The row of an arm and a seed; a ladder is trained on so many examples."""
@@ -102,6 +109,8 @@ def main() -> None:
         test = load_test(config.dataset, config.data)
         court = Court(parts.dataset, test, box, parts.smoothed, arguments.limits)
         study = Study(config, settings, parts.child_budget, arguments.runs, arguments.out, court)
+    for arm in set(arguments.arms) - {"ladder"}:
+        make_config(None, study.of(arm, arguments.first_seed))  # before anything is trained for another one
     kept = arguments.out / "rows"
     kept.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -111,6 +120,8 @@ def main() -> None:
             if not path.exists():
                 others = [json.loads(other.read_text()) for other in kept.glob(f"*-{seed}.json")]
                 most = max([row["examples"] for row in others], default=0)
+                if arm == "ladder" and not most:
+                    raise LemonadeError("--arms: the ladder sees as many images as a search did; name one before it.")
                 path.write_text(json.dumps(study.judged(arm, seed, most)))
             rows.append(json.loads(path.read_text()))
             row = rows[-1]
@@ -146,4 +157,7 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LemonadeError as error:
+        sys.exit(f"error: {error}")
