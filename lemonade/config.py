@@ -143,7 +143,7 @@ class SearchSettings(Settings):
     continue_share: float = Field(0.1, ge=0, le=1, description="share of proposals that only train a member further")
     inherit: bool = Field(True, description="children start from their parent's weights; false trains from scratch")
     cut_starts: bool = Field(
-        True, description="lemonade: start networks are cut out of the widest by prune, or each is trained long"
+        True, description="lemonade: start networks are cut out of the next wider one by prune, or each is trained long"
     )
 
 

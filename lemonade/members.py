@@ -48,12 +48,12 @@ class Member:
 
     @property
     def parent(self) -> str | None:
-        """Id of the network whose weights it started from; None for a start network."""
+        """Id of the network whose weights it started from; None if from fresh ones."""
         return self.candidate.parent
 
     @property
     def generation(self) -> int:
-        """0 for start networks."""
+        """0 for the networks that a search began with."""
         return self.candidate.generation
 
     @property

@@ -93,7 +93,7 @@ class Candidate:
         costs: Values of the cheap objectives, known without training.
         examples: Training images it may see, distillation included.
         seed: Derived from the run's seed and the id; everything random about its evaluation follows from it.
-        origin: How a start network came about, in words; empty for children.
+        origin: How a network without a parent came about, in words; empty for others.
         hurdle: What its training has to pass to be brought to its end; None for nothing.
         teacher: Id of the candidate whose opinions of the training images it learns from, beside the labels; None for
             labels alone.

@@ -122,8 +122,9 @@ class NetworkSpace:
 
 
 def chain(input_shape: tuple[int, int, int], classes: int, width: float, blocks: int) -> NetworkGraph:
-    """Blocks of 3x3 convolution, batch norm and ReLU, each twice as wide (2, 3 and 6 of 1.5), with max pooling between.
+    """Blocks of 3x3 convolution, batch norm and ReLU, each twice as wide as the last, with max pooling between.
 
+    Half a channel counts as one: of a width of 1.5 come 2, 3 and 6. One channel stays one: the smallest chain there is.
     Pooling is left out where the map has become a single row or column. Global average pooling and a linear layer end
     the network.
     """

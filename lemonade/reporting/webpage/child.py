@@ -17,9 +17,9 @@ class Child:
 
     Attributes:
         id: Its id.
-        parent: Id of its parent; None for a start network.
-        generation: 0 for start networks.
-        origin: How a start network came about; empty for others.
+        parent: Id of its parent; None if it started from fresh weights.
+        generation: 0 for the networks that a search began with.
+        origin: How a network without a parent came about; empty for others.
         morphisms: The rewrites that made it of its parent.
         graph: Hash of its graph.
         values: All objectives that are known.
