@@ -2,10 +2,10 @@
 
 ``python runs/recipes/inheritance/choice.py RUN [RUN ...] --out FOLDER`` reads all networks of searches that kept them
 (``--set keep=all``) on validation and test images, and chooses members as if there were fewer validation images: by the
-plain error, by the smoothed one (one minus the mean probability of the true class), and by both averaged over shifted
-views of each image. `choice.csv` tells, for each number of images and each way: optimism (hypervolume of the chosen on
-the images they were chosen by, minus on test images) and loss of choice (the best possible on test images minus the
-chosen); medians over random subsets and runs.
+plain error, by the smoothed one (one minus the mean probability of the true class), by that with the likeliest other
+class alone beside it, and by plain and smoothed errors averaged over shifted views of each image. `choice.csv` tells, for
+each number of images and each way: optimism (hypervolume of the chosen on the images they were chosen by, minus on test
+images) and loss of choice (the best possible on test images minus the chosen); medians over random subsets and runs.
 """
 
 from __future__ import annotations
@@ -37,10 +37,17 @@ SUBSETS = 20
 
 @dataclass(frozen=True)
 class Readings:
-    """What one network says of each image: whether it is wrong, and one minus the true class's probability."""
+    """What one network says of each image.
+
+    Attributes:
+        wrong: Whether it is wrong.
+        doubt: One minus the true class's probability.
+        against: The same if there were no class but the true and the likeliest other one.
+    """
 
     wrong: Floats
     doubt: Floats
+    against: Floats
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Measured:
 WAYS: dict[str, Callable[[Measured], Floats]] = {
     "plain": lambda one: one.once.wrong,
     "smoothed": lambda one: one.once.doubt,
+    "smoothed against one class": lambda one: one.once.against,
     "plain over 5 views": lambda one: one.views.wrong,
     "smoothed over 5 views": lambda one: one.views.doubt,
 }
@@ -72,8 +80,9 @@ def shifted(split: Split, by: tuple[int, int]) -> Split:
 def readings(probabilities: Tensor, labels: Tensor) -> Readings:
     """From class probabilities (n, classes)."""
     wrong = (probabilities.argmax(dim=1) != labels).double()
-    doubt = 1 - probabilities.gather(1, labels[:, None])[:, 0]
-    return Readings(wrong.numpy(), doubt.double().numpy())
+    true = probabilities.double().gather(1, labels[:, None])[:, 0]
+    other = probabilities.double().scatter(1, labels[:, None], 0.0).amax(dim=1)
+    return Readings(wrong.numpy(), (1 - true).numpy(), (other / (true + other)).numpy())
 
 
 def measured(run: lemonade.Run, data: Dataset, test: Split) -> list[Measured]:
