@@ -3,9 +3,9 @@
 ``python runs/recipes/inheritance/choice.py RUN [RUN ...] --out FOLDER`` reads all networks of searches that kept them
 (``--set keep=all``) on validation and test images, and chooses members as if there were fewer validation images: by the
 plain error, by the smoothed one (one minus the mean probability of the true class), by that with the likeliest other
-class alone beside it, and by plain and smoothed errors averaged over shifted views of each image. `choice.csv` tells, for
-each number of images and each way: optimism (hypervolume of the chosen on the images they were chosen by, minus on test
-images) and loss of choice (the best possible on test images minus the chosen); medians over random subsets and runs.
+class alone beside it, and by plain and smoothed errors averaged over shifted views of each image. `choice.csv` tells,
+for each number of images and each way: optimism (hypervolume of the chosen on the images they were chosen by, minus on
+test images) and loss of choice (the best possible on test images minus the chosen); medians over subsets and runs.
 """
 
 from __future__ import annotations
