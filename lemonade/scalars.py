@@ -39,7 +39,11 @@ class Scalars:
         """Write down how the search stands, if there is anything new."""
         if progress.kind == "start":  # a resumed run begins where it was
             self._before = progress.spent
-        if progress.kind not in ("generation", "end") or progress.spent.evaluations <= self._before.evaluations:
+        if progress.kind not in ("generation", "end"):
+            return
+        # a run killed between the last child of a generation and its end has that end still to be written
+        is_known = progress.kind == "end" or self._writer is not None
+        if progress.spent.evaluations <= self._before.evaluations and is_known:
             return
         self._writer = self._writer or _writer(self._folder)
         for tag, value in self._values(progress).items():
@@ -59,7 +63,7 @@ class Scalars:
         if progress.best is not None:
             values["front/best_error"] = progress.best.values["error"]
         values |= {f"least/{name}": value for name, value in progress.least.items()}
-        if (seconds := spent.seconds - before.seconds) > 0:
+        if (seconds := spent.seconds - before.seconds) > 0 and spent.evaluations > before.evaluations:
             values["throughput/examples_per_second"] = (spent.examples - before.examples) / seconds
             values["throughput/evaluations_per_minute"] = 60 * (spent.evaluations - before.evaluations) / seconds
         return values
