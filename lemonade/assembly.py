@@ -202,24 +202,22 @@ class Assembly:
 
     def starts(self) -> list[tuple[str, Mapping[str, float], bool]]:
         """Start networks of the space: description, what they cost, and whether that is within limits and box."""
-        return self._told(self._space().starts())
+        limits, told = self._limits(), [(one.origin, self._costs(one.genotype)) for one in self._space().starts()]
+        return [(origin, cost, is_within(cost, limits)) for origin, cost in told]
 
-    def halfway(self) -> list[tuple[str, Mapping[str, float], bool]]:
-        """Likewise networks that are cut out of start networks once all of those are there."""
+    def halfway(self) -> list[tuple[str, Mapping[str, float]]]:
+        """Networks that are cut out of start networks once all of those are there: description and what they cost."""
         starts = self._starts_within()
         if not are_cut(starts, self.config.search):
             return []
-        return self._told(halfway_within(self._space(), starts, self._costs, self._limits()))
+        between = halfway_within(self._space(), starts, self._costs, self._limits())
+        return [(one.origin, self._costs(one.genotype)) for one in between]
 
     def _starts_within(self) -> list[Start[Any]]:
         return starts_within(self._space(), self.config.search, self._costs, self._limits())
 
     def _costs(self, graph: NetworkGraph) -> Mapping[str, float]:
         return costs(graph, self.objectives)
-
-    def _told(self, networks: Sequence[Start[Any]]) -> list[tuple[str, Mapping[str, float], bool]]:
-        limits, told = self._limits(), [(one.origin, self._costs(one.genotype)) for one in networks]
-        return [(origin, cost, is_within(cost, limits)) for origin, cost in told]
 
     def _setting(self) -> Setting:
         config = self.config

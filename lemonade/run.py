@@ -140,7 +140,7 @@ def describe(config: Config) -> list[str]:
             for origin, costs, allowed in assembly.starts():
                 if origin not in begun:
                     told.append(("cut out of the next wider one" if allowed else BEYOND, origin, costs))
-            told += [("then cut out as well", origin, costs) for origin, costs, _ in assembly.halfway()]
+            told += [("then cut out as well", *one) for one in assembly.halfway()]
         for what, origin, costs in told:
             lines.append(f"{what}: {origin}; {', '.join(f'{name} {value:,.0f}' for name, value in costs.items())}")
         return lines
