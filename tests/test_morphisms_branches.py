@@ -3,6 +3,7 @@
 import pytest
 import torch
 from graphs import images, random_weights
+from planted import error
 
 from morphisms import (
     INPUT,
@@ -15,7 +16,6 @@ from morphisms import (
     add_branch,
     build_module,
     change_branch,
-    deviation,
     remove_branch,
 )
 from morphisms.branches import KINDS, branch, kind_of, steps
@@ -40,11 +40,6 @@ def cells(scaled: bool, copies: int = 2, stride: int = 1) -> NetworkGraph:
 
 
 BOTH = ("c1_a", "c1_s", "c2_a", "c2_s")
-
-
-def error(graph, weights, child):
-    batch = images(graph, 9, dtype=weights.example.dtype)
-    return deviation(build_module(graph, weights), build_module(child.graph, child.weights), batch)
 
 
 def both(name, graph, weights, **params):
