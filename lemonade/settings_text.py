@@ -20,7 +20,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int], str]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise LemonadeError(f"{path}: the config cannot be read ({error.strerror or error}).") from None
+        images = "" if path.suffix in (".yaml", ".yml") else f" For images write --dataset {path}."
+        raise LemonadeError(f"{path}: the config cannot be read ({error.strerror or error}).{images}") from None
     except UnicodeDecodeError:
         raise LemonadeError(f"{path}: expected a YAML text file, got binary data.") from None
     return *parse_yaml(text, str(path)), str(path)

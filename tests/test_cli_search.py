@@ -56,6 +56,10 @@ class TestSearch:
         assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
         assert Run.load(folder).finished
 
+    def test_it_says_its_limits(self, lemonade):
+        _, out, _ = lemonade("search", *FEW, "--limit", "params<=20000")
+        assert out.splitlines()[1] == "Objectives: error, params, flops · params <= 20,000 · budget 12 evaluations"
+
     def test_the_next_run_gets_the_next_number(self, lemonade):
         lemonade("search", *FEW, "--quiet")
         _, out, _ = lemonade("search", *FEW)
@@ -137,6 +141,10 @@ class TestRefusals:
             ("--seed x", "seed: expected a whole number, got 'x'."),
             ("--workers 0", "workers: expected a whole number of at least 1, got 0."),
             ("missing.yaml", "missing.yaml: the config cannot be read (No such file or directory)."),
+            (
+                "digits",
+                "digits: the config cannot be read (No such file or directory). For images write --dataset digits.",
+            ),
             ("typo.yaml", "typo.yaml line 2: 'serach' is not a setting. Did you mean 'search'?"),
             ("deep.yaml", "deep.yaml line 2: 'serach.children' is not a setting. Did you mean 'search.children'?"),
             ("zero.yaml", "zero.yaml line 2: budget.evaluations: expected a whole number greater than 0, got 0."),

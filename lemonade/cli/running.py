@@ -40,7 +40,9 @@ def start(config: Config, folder: Path, quiet: bool) -> int:
         console.print(
             Text(f"lemonade {__version__} · {config.dataset} · method {config.method} · seed {config.seed} · {shown}")
         )
-        console.print(Text(f"Objectives: {', '.join(config.objectives)} · budget {budget_text(config.budget)}"))
+        told = [f"Objectives: {', '.join(config.objectives)}"]
+        told += [f"{name} <= {value:,.10g}" for name, value in config.limits.items()]
+        console.print(Text(" · ".join([*told, f"budget {budget_text(config.budget)}"])))
 
     return _carry_out(console, folder, lambda on_event, stop: run_search(config, folder, on_event, stop), quiet)
 
