@@ -25,6 +25,8 @@ from morphisms import flops
 POLL_SECONDS = 0.25
 MOST_FAILURES = 40
 """So many failed children in a row are no bad luck: something is wrong with the machine or the settings."""
+MOST_REJECTIONS = 200
+"""After so many rejected networks in a row no more are asked for: rejections spend no budget that would end a run."""
 OVERTIME = 0.1
 """Running children may finish after the time is up, for this share of the budget; then they are given up."""
 
@@ -56,6 +58,7 @@ class Loop:
         self.results: dict[str, Evaluation] = {}
         self.beforehand = assembly.beforehand()
         self.failures = 0  # in a row, in this session
+        self.rejected: list[Evaluation] = []  # of the last generations, as far as all of them were
         self.first_failure: Evaluation | None = None
         self.stopping = False
 
@@ -71,18 +74,24 @@ class Loop:
                 pass
         finally:
             self.evaluator.close()  # before the folder is let go of: a worker may still be writing into it
-        if self.search.finished and not self.tracker.trained:
+        if (self.search.finished or self._hopeless) and not self.tracker.trained:
             raise LemonadeError(f"no network could be trained; the first failure: {self._first_failure()}")
         self.store.write_front([member.id for member in Run.load(self.store.folder).front])
         self.store.end("interrupted" if self.stop.requests else "done")
-        self._tell("end")
+        note = f"the search ends: the last {len(self.rejected)} networks were all rejected; the last one: "
+        self._tell("end", note + self.rejected[-1].message if self._hopeless else "")
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether limits on what is measured leave nothing that the method still finds."""
+        return len(self.rejected) >= MOST_REJECTIONS
 
     def _turn(self) -> bool:
         """One step; False once there is nothing more to do."""
         if not self.queue and not self.running:
             if self.batch:
                 self._end_generation()
-            return self._budget_left() and self._next_generation()
+            return self._budget_left() and not self._hopeless and self._next_generation()
         self._submit()
         if not self.running and self._next_candidate() is None:
             return False
@@ -141,7 +150,9 @@ class Loop:
 
     def _tell_search(self, proposed: int) -> float:
         """Tell the method all results of the generation; returns the hypervolume of its front."""
-        self.search.tell([self.results[candidate.id] for candidate in self.batch])
+        told = [self.results[candidate.id] for candidate in self.batch]
+        self.rejected = [*self.rejected, *told] if all(one.status is Status.REJECTED for one in told) else []
+        self.search.tell(told)
         self.batch = []
         return self.tracker.generation_ended(self.search.front.ids, proposed)
 

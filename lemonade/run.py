@@ -100,13 +100,15 @@ def _first(budget: BudgetSettings, assembly: Assembly) -> Sequence[Candidate]:
     """The first generation.
 
     Raises:
-        LemonadeError: if the limits leave none, or the budget is too small for one network of it.
+        LemonadeError: if the limits leave none, or the budget is too small for one network that is trained long.
     """
     first = assembly.search().ask()
-    least = min((one.examples for one in first), default=0)
-    if budget.examples is not None and budget.examples < least:
+    sees = {one.examples for one in first}  # where others are cut out of it, the narrowest is trained before, for less
+    if budget.examples is not None and budget.examples < sum(sees):
+        before = f" after another {min(sees):,}" if len(sees) > 1 else ""
         raise LemonadeError(
-            f"budget.examples: one start network sees {least:,} training images, got a budget of {budget.examples:,}. "
+            f"budget.examples: a start network sees {max(sees):,} training images{before}, got a budget of "
+            f"{budget.examples:,}. "
             "Raise it, or lower training.child_examples or training.initial_factor."
         )
     return first

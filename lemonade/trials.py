@@ -185,13 +185,13 @@ def _check_same(one: Planned, before: Run) -> None:
     for name, value in wanted.items():
         if not name.startswith("budget.") and value != there[name]:
             raise LemonadeError(
-                f"{one.folder} holds a run with {name}={there[name]}, but this comparison wants {value}. "
-                "Give the same settings, or another --out."
+                f"{one.folder} holds a run with {name}={there[name]}, but {value} is asked for. "
+                "Give the same settings, or another folder for new runs."
             )
     for name, value in one.config.budget:
         had = getattr(before.budget, name)
         if (value is None) != (had is None) or (value is not None and value < had):
             raise LemonadeError(
-                f"{one.folder} had a budget of {name} {had}, but this comparison wants {value}. "
-                "Give one as large or larger, or another --out."
+                f"{one.folder} had a budget of {name} {had}, but {value} is asked for. "
+                "Give one as large or larger, or another folder for new runs."
             )

@@ -106,7 +106,7 @@ class TestSearch:
         code, _, err = lemonade("search", "--dry-run", "--examples", "999")
         assert (code, err.splitlines()[-1][:64]) == (
             1,
-            "error: budget.examples: one start network sees 1,000 training im",
+            "error: budget.examples: a start network sees 1,000 training im",
         )
 
     def test_a_picture_that_cannot_be_written_fails_no_search(self, lemonade, monkeypatch):

@@ -321,9 +321,9 @@ def test_methods_are_run_once_and_taken_up_again(tmp_path):
     assert {path: path.read_bytes() for path in journals} == journals
     more = compare(methods="lemonade,random", seeds=1, out=tmp_path, **{**settings, "evaluations": 8})
     assert [run.spent.evaluations for run in more.runs] == [8, 8]
-    with pytest.raises(LemonadeError, match=r"holds a run with training.child_examples=200, but this comparison wants"):
+    with pytest.raises(LemonadeError, match=r"holds a run with training.child_examples=200, but 300 is asked for"):
         compare(methods="lemonade", seeds=1, out=tmp_path, **{**settings, "child_examples": 300})
-    with pytest.raises(LemonadeError, match="had a budget of evaluations 8, but this comparison wants 6"):
+    with pytest.raises(LemonadeError, match="had a budget of evaluations 8, but 6 is asked for"):
         compare(methods="lemonade", seeds=1, out=tmp_path, **settings)
 
 

@@ -37,6 +37,29 @@ def test_the_study_of_inheriting_goes_on_and_judges_on_test_images(tmp_path):
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"volume.png", "fronts.png", "validation.png"}
 
 
+def test_a_study_takes_up_no_search_of_another_one(tmp_path):
+    few = ["--child-examples", "500", "--set", "training.initial_factor=1", "--seeds", "1", "--arms", "scratch-1"]
+    few += ["--runs", tmp_path / "runs"]
+    run("inheritance/study.py", "--examples", "2000", "--out", tmp_path / "out", *few)
+    journal = (tmp_path / "runs/scratch-1-1/journal.jsonl").read_bytes()
+
+    def refused(*arguments):
+        command = [sys.executable, RECIPES / "inheritance/study.py", *few, *arguments]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        assert done.returncode == 1
+        return done.stderr
+
+    other, out = ["--out", tmp_path / "other"], ["--out", tmp_path / "out"]
+    assert "holds a run with data.flip=null, but true is asked for" in refused(
+        "--examples", "2000", "--set", "data.flip=true", *other
+    )
+    assert "had a smaller budget" in refused("--examples", "3000", *other)
+    assert "its weights were deleted once it had been judged" in refused("--examples", "2000", *other)
+    assert "scratch-1-1.yaml has budget=" in refused("--examples", "3000", *out)
+    assert "scratch-1-1.yaml has boxes=" in refused("--examples", "2000", "--error", "0", "0.5", *out)
+    assert (tmp_path / "runs/scratch-1-1/journal.jsonl").read_bytes() == journal
+
+
 @pytest.mark.parametrize(
     ("arm", "said"),
     [

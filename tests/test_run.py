@@ -1,5 +1,7 @@
 """The loop: budgets, failures, outcome. Training is a formula here."""
 
+import itertools
+
 import pytest
 from fake_runs import by_generation, config, resume, start
 
@@ -165,6 +167,22 @@ class TestOutcome:
         assert run.spent.evaluations == 16
         assert any(set(one) == {Status.REJECTED} for one in statuses)
 
+    @pytest.mark.parametrize("method", ["random", "aging", "nsga2"])
+    def test_a_limit_that_nothing_meets_ends_the_search(self, tmp_path, monkeypatch, method):
+        """Rejections spend no budget, so that nothing else would end it."""
+        times = itertools.chain([1.0] * 3, itertools.repeat(9.0))
+        monkeypatch.setattr("lemonade.loop.MOST_REJECTIONS", 20)
+        monkeypatch.setattr("lemonade.evaluate.measured.measure", lambda *_: ({"latency_ms": next(times)}, {}))
+        settings = {"objectives": ("error", "params", "latency_ms"), "limits": {"latency_ms": 5.0}, "method": method}
+        events = []
+        run = start(tmp_path / "r", events.append, **settings)
+        assert run.finished
+        assert run.spent.evaluations == 3
+        assert "networks were all rejected; the last one: latency_ms is 9, beyond its limit of 5" in events[-1].message
+        assert resume(tmp_path / "r", BudgetSettings(evaluations=60)).spent.evaluations == 3
+        with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c0000 rejected"):
+            start(tmp_path / "s", **settings)
+
     def test_an_objective_of_ones_own_that_fails_is_a_failed_child(self, tmp_path, monkeypatch):
         def broken(graph, objectives, dataset, device, settings):
             raise ZeroDivisionError("in the plug-in")
@@ -233,8 +251,12 @@ class TestOutcome:
 
 
 def test_a_budget_too_small_for_a_start_network_is_said_at_once(tmp_path):
-    with pytest.raises(LemonadeError, match="one start network sees 1,000 training images, got a budget of 50"):
+    with pytest.raises(LemonadeError, match="a start network sees 1,000 training images, got a budget of 50"):
         start(tmp_path / "r", evaluations=None, examples=50)
+    few = {"evaluations": None, "child_examples": 24_000, "training.initial_factor": 16}
+    text = "a start network sees 384,000 training images after another 24,000, got a budget of 400,000"
+    with pytest.raises(LemonadeError, match=text):
+        start(tmp_path / "r", **few, examples=400_000)
     assert not (tmp_path / "r").exists()
 
 

@@ -15,6 +15,7 @@ it ended.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import shutil
@@ -23,21 +24,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from figures import draw
 from judging import Court
 from outcome import write_table
 from summary import NESTED, summarise
 
-import lemonade
 from lemonade.assembly import Assembly
 from lemonade.budgets import ChildBudget
 from lemonade.config import Config
 from lemonade.data import load_test
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis
-from lemonade.settings import make_config, parse_assignment
+from lemonade.runfolder import CONFIG, ENVIRONMENT, WEIGHTS
+from lemonade.settings import make_config, parse_assignment, with_budget
+from lemonade.trials import Planned, carry_out, check_plan
 
 OURS = "inherited"
+CONFIGS = "config"
 ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", "ladder")
 
 
@@ -52,10 +56,37 @@ class Study:
     out: Path
     court: Court
 
-    def finished(self, arm: str, seed: int) -> lemonade.Run:
-        """The search of an arm and a seed, brought to its end; the weights of all its children are kept."""
-        folder = self.runs / file_name(arm, seed)
-        return lemonade.resume(folder) if folder.exists() else lemonade.search(out=folder, **self.of(arm, seed))
+    def planned(self, arm: str, seed: int) -> Planned:
+        """The search of an arm and a seed; the weights of all its children are kept."""
+        return Planned(arm, with_budget(make_config(None, self.of(arm, seed))), self.runs / file_name(arm, seed))
+
+    def check(self, arm: str, seed: int) -> None:
+        """Say whatever is wrong with a search that is still to be made, gone on with or judged.
+
+        Raises:
+            LemonadeError: for wrong settings, and for a folder of a search with other ones or without its weights.
+        """
+        one = self.planned(arm, seed)
+        if check_plan([one]):
+            raise LemonadeError(f"{one.folder} had a smaller budget. Give the same settings, or another --runs.")
+        if one.begun and not (one.folder / WEIGHTS).exists():
+            raise LemonadeError(f"{one.folder}: its weights were deleted once it had been judged. Give another --runs.")
+
+    def check_row(self, arm: str, seed: int) -> None:
+        """Refuse what was judged in another box or after another budget.
+
+        Raises:
+            LemonadeError: naming the file and the setting.
+        """
+        path = self.out / CONFIGS / f"{file_name(arm, seed)}.yaml"
+        there = yaml.safe_load(path.read_text()) if path.exists() else {}
+        wanted = self.config.model_dump(mode="json")
+        for name in ("dataset", "objectives", "boxes", "budget"):
+            if name in there and there[name] != wanted[name]:
+                raise LemonadeError(
+                    f"{path} has {name}={there[name]}, but {wanted[name]} is asked for. "
+                    "Give the same settings, or another --out."
+                )
 
     def of(self, arm: str, seed: int) -> dict[str, Any]:
         """The settings of that search."""
@@ -78,12 +109,13 @@ class Study:
             networks = self.court.ladder(seed, examples, self.config.training)
             spent, trace = {"examples": examples}, []
         else:
-            run = self.finished(arm, seed)
+            (run,) = carry_out([self.planned(arm, seed)], ())
             by_name = self.court.networks_of(run)
             networks, trace = list(by_name.values()), self.court.trace(run, by_name)
             spent = {"examples": run.spent.examples, "seconds": run.spent.seconds, "children": run.spent.evaluations}
-            shutil.rmtree(run.folder / "weights")
-            for name, kept in (("config.yaml", f"config/{file_name(arm, seed)}.yaml"), ("environment.json",) * 2):
+            spent["commit"] = run.environment["commit"]
+            shutil.rmtree(run.folder / WEIGHTS)
+            for name, kept in ((CONFIG, f"{CONFIGS}/{file_name(arm, seed)}.yaml"), (ENVIRONMENT, ENVIRONMENT)):
                 (self.out / kept).parent.mkdir(exist_ok=True)
                 shutil.copy(run.folder / name, self.out / kept)
         front = [one.to_json() for one in self.court.chosen(networks)]
@@ -109,12 +141,15 @@ def main() -> None:
         test = load_test(config.dataset, config.data)
         court = Court(parts.dataset, test, box, parts.smoothed, arguments.limits)
         study = Study(config, settings, parts.child_budget, arguments.runs, arguments.out, court)
-    for arm in set(arguments.arms) - {"ladder"}:
-        make_config(None, study.of(arm, arguments.first_seed))  # before anything is trained for another one
     kept = arguments.out / "rows"
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    for arm, seed in itertools.product(arguments.arms, seeds):  # before anything is trained for one of them
+        if (kept / f"{file_name(arm, seed)}.json").exists():
+            study.check_row(arm, seed)
+        elif arm != "ladder":
+            study.check(arm, seed)
     kept.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
-    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+    for seed in seeds:
         for arm in arguments.arms:
             path = kept / f"{file_name(arm, seed)}.json"
             if not path.exists():
@@ -123,8 +158,7 @@ def main() -> None:
                 if arm == "ladder" and not most:
                     raise LemonadeError("--arms: the ladder sees as many images as a search did; name one before it.")
                 path.write_text(json.dumps(study.judged(arm, seed, most)))
-            rows.append(json.loads(path.read_text()))
-            row = rows[-1]
+            row = json.loads(path.read_text())
             print(f"{arm}, seed {seed}: test {row['test']:.4f} of {row['possible']:.4f} possible", flush=True)
     rows = [json.loads(path.read_text()) for path in sorted(kept.glob("*.json"))]
     write_table(rows, arguments.out / "runs.csv", without=NESTED)
