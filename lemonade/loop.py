@@ -75,7 +75,9 @@ class Loop:
         finally:
             self.evaluator.close()  # before the folder is let go of: a worker may still be writing into it
         if (self.search.finished or self._hopeless) and not self.tracker.trained:
-            raise LemonadeError(f"no network could be trained; the first failure: {self._first_failure()}")
+            raise LemonadeError(
+                f"no network could be trained; the first failure: {self._first_failure()}{self._cure()}"
+            )
         self.store.write_front([member.id for member in Run.load(self.store.folder).front])
         self.store.end("interrupted" if self.stop.requests else "done")
         note = f"the search ends: the last {len(self.rejected)} networks were all rejected; the last one: "
@@ -245,6 +247,12 @@ class Loop:
                 f"the last {MOST_FAILURES} children all failed; the last one: {evaluation.message}. Put that right and "
                 f"go on with: lemonade resume {self.store.folder}"
             )
+
+    def _cure(self) -> str:
+        """What to do where a limit on what is measured left nothing to begin with."""
+        if self.first_failure is None or self.first_failure.status is not Status.REJECTED:
+            return ""
+        return ". Loosen it, or begin with smaller networks (--set space.widths=[1,2] in the space 'network')"
 
     def _first_failure(self) -> str:
         first = self.first_failure

@@ -158,6 +158,8 @@ def _conclude(console: Console, run: Run, shown: Path) -> None:
         console.print(Text(f"Written in {shown}: {', '.join(files)}"))
     if SCALARS in files:
         console.print(Text(f"Its course: tensorboard --logdir {shlex.quote(str(shown / SCALARS))}"), soft_wrap=True)
+    if members and run.finished and all(run.candidates[name].generation == 0 for name in run.evaluations):
+        console.print(Text("The first networks used up the budget: give a larger one for children of theirs."))
     if not run.finished:
         console.print(Text("Stopped before the budget was used up; everything so far is saved."))
     _suggest(console, run, shown)

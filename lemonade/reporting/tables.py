@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FLOPS_NOTE = "flops: one multiply-add counts as one, as fvcore counts."
 FEW_IMAGES = 300
 KNEE = "●"
-_SMOOTHED_WIDTH, _INTERVAL_WIDTH, _FROM_WIDTH = 110, 92, 72
+_SMOOTHED_WIDTH, _FROM_WIDTH, _INTERVAL_WIDTH = 60, 80, 110
 
 
 def front_table(
