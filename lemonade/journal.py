@@ -159,7 +159,7 @@ def _parse(data: bytes, path: Path, before: int = 0) -> tuple[list[Line], int]:
             line = json.loads(data[start:end])
             if not isinstance(line, dict) or "type" not in line:
                 raise ValueError("no JSON object with a type")
-        except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
             if data.find(b"\n", end + 1) < 0:
                 break  # the last line: a loss of power may leave rubbish with a line end in it
             raise LemonadeError(f"{path} line {number}: damaged ({error}). Lines before it are sound.") from None

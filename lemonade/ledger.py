@@ -156,7 +156,7 @@ class Ledger:
                 f"{self.path}: '{name}' of its config means nothing to this lemonade; it was written by version "
                 f"{self.environment.get('lemonade')}."
             ) from None
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise LemonadeError(f"{self.path}: damaged, a line lacks something ({error!r}).") from None
 
     def _check_known(self, records: Sequence[Mapping[str, Any]]) -> None:

@@ -74,7 +74,7 @@ class Loop:
                 pass
         finally:
             self.evaluator.close()  # before the folder is let go of: a worker may still be writing into it
-        if (self.search.finished or self._hopeless) and not self.tracker.trained:
+        if not self.tracker.trained and (self.search.finished or (self.first_failure and not self.stop.requests)):
             raise LemonadeError(
                 f"no network could be trained; the first failure: {self._first_failure()}{self._cure()}"
             )

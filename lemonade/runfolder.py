@@ -37,6 +37,15 @@ OF_A_SEARCH = {JOURNAL, CONFIG, ENVIRONMENT, GRAPHS, WEIGHTS, FRONT, SCALARS, WO
 _NEVER_A_TARGET = {JOURNAL, CONFIG, ENVIRONMENT, GRAPHS, WEIGHTS, MODELS, REFERENCES, WORK, LOCK}
 
 
+def has_begun(folder: Path) -> bool:
+    """Whether a run came as far as the first line of its journal; without that there is nothing to go on with."""
+    journal = folder / JOURNAL
+    if not journal.is_file():
+        return False
+    with journal.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
 def check_target(path: Path) -> None:
     """Refuse to write what a person asked for over a part of a run.
 

@@ -30,7 +30,7 @@ from lemonade.journal import Journal, intact, repair_journal
 from lemonade.members import Member
 from lemonade.objectives import resolve
 from lemonade.plugins import load_plugins
-from lemonade.runfolder import CONFIG, ENVIRONMENT, FRONT, GRAPHS, JOURNAL, OF_A_SEARCH, WEIGHTS
+from lemonade.runfolder import CONFIG, ENVIRONMENT, FRONT, GRAPHS, JOURNAL, OF_A_SEARCH, WEIGHTS, has_begun
 from lemonade.settings import dump_config
 from lemonade.types import Candidate, Evaluation, Spent
 from morphisms import file_sha256, graph_to_json
@@ -64,8 +64,7 @@ class RunStore:
             return
         if not folder.is_dir():
             raise LemonadeError(f"{folder} exists and is a file. Choose another --out.")
-        journal = folder / JOURNAL
-        if journal.is_file() and b"\n" in journal.read_bytes():
+        if has_begun(folder):
             raise LemonadeError(
                 f"{folder} exists and holds a run. Go on with: lemonade resume {folder}. Or choose another --out."
             )

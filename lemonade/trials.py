@@ -20,7 +20,7 @@ from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.plugins import load_plugins
 from lemonade.run import resume_search, run_search
-from lemonade.runfolder import JOURNAL
+from lemonade.runfolder import has_begun
 from lemonade.settings import SHORT, make_config, parse_assignment, with_budget
 
 AGREED = {"dataset", "objectives", "boxes", "limits", "limit", "selection", "data", "budget", "seed", "method"}
@@ -45,8 +45,8 @@ class Planned:
 
     @property
     def begun(self) -> bool:
-        """Whether its folder holds a run, or the beginning of one."""
-        return (self.folder / JOURNAL).exists()
+        """Whether its folder holds a run to go on with."""
+        return has_begun(self.folder)
 
 
 OnRun = Callable[[Planned, Run | None], None]

@@ -110,7 +110,7 @@ class TestSearch:
         assert "budget: 10 min (none was given)" in out
         code, _, err = lemonade("search", "--dry-run", "--examples", "999")
         assert code == 1
-        assert err.splitlines()[-1].startswith("error: budget.examples: a start network sees 1,000 training images, got")
+        assert err.splitlines()[-1].startswith("error: budget.examples: a start network sees 1,000 training images")
 
     def test_a_picture_that_cannot_be_written_fails_no_search(self, lemonade, monkeypatch):
         def fail(run, path):

@@ -312,6 +312,9 @@ def test_bad_plans_are_refused(case, tmp_path):
 
 def test_methods_are_run_once_and_taken_up_again(tmp_path):
     settings = {"dataset": "digits", "evaluations": 6, "child_examples": 200, "workers": 1}
+    never = tmp_path / "runs/random-1/journal.jsonl"  # a run that was killed before its first line
+    never.parent.mkdir(parents=True)
+    never.write_text('{"v":1,"t":17')
     first = compare(methods="lemonade,random", seeds=1, out=tmp_path, **settings)
     assert {group.name for group in first.groups} == {"lemonade", "random"}
     journals = {path: path.read_bytes() for path in tmp_path.glob("runs/*/journal.jsonl")}

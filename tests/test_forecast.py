@@ -65,6 +65,11 @@ def test_a_plain_error_that_decides_is_shown_as_it_is():
     assert shown(0.17) == 0.17
 
 
+def test_where_all_plain_errors_are_zero_the_one_that_decides_is_taken():
+    shown = Shown([0.01, 0.02, 0.03, 0.04, 0.05, 0.06], [0.0] * 6, 0.9)
+    assert shown(0.17) == 0.17
+
+
 # Regression ----------------------------------------------------------------------------------------------------------
 
 

@@ -55,6 +55,11 @@ def test_a_study_takes_up_no_search_of_another_one(tmp_path):
     )
     assert "had a smaller budget" in refused("--examples", "3000", *other)
     assert "its weights were deleted once it had been judged" in refused("--examples", "2000", *other)
+    row = tmp_path / "out/rows/scratch-1-1.json"
+    text = row.read_text()
+    row.write_text(text[:40])  # killed while it was written by a version that did not write it whole
+    assert "rows/scratch-1-1.json: cannot be read" in refused("--examples", "2000", *out)
+    row.write_text(text)
     assert "scratch-1-1.yaml has budget=" in refused("--examples", "3000", *out)
     assert "scratch-1-1.yaml has boxes=" in refused("--examples", "2000", "--error", "0", "0.5", *out)
     assert (tmp_path / "runs/scratch-1-1/journal.jsonl").read_bytes() == journal

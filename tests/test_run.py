@@ -56,6 +56,11 @@ class TestBudgets:
 
 
 class TestHopeless:
+    def test_a_budget_spent_on_failures_alone_is_no_success(self, tmp_path):
+        fail = {f"c{k:04d}": Status.DIVERGED for k in range(30)}
+        with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c0000 diverged"):
+            start(tmp_path / "r", fail=fail, evaluations=2)
+
     def test_a_run_whose_start_networks_all_fail_says_so(self, tmp_path):
         fail = {f"c{k:04d}": Status.OUT_OF_MEMORY for k in range(5)}
         with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c000. out of memory"):

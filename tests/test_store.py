@@ -21,6 +21,7 @@ from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import Journal, read_journal
+from lemonade.runfolder import has_begun
 from lemonade.settings import make_config
 from lemonade.store import RunStore
 from lemonade.types import Spent, Status
@@ -29,6 +30,7 @@ from morphisms import load_weights
 HOLD = """
 import sys, time
 from pathlib import Path
+from lemonade.runfolder import has_begun
 from lemonade.store import RunStore
 store = RunStore.open(Path(sys.argv[1]))
 print("open", flush=True)
@@ -233,6 +235,7 @@ def test_killed_before_its_first_line_a_run_can_begin_again(tmp_path: Path) -> N
     folder = tmp_path / "toy"
     small_run(folder)
     (folder / "journal.jsonl").write_bytes(b'{"v":1,"type":"ru')
+    assert not has_begun(folder)
     with pytest.raises(LemonadeError, match=r"never began. Start it again, with --out"):
         Run.load(folder)
     small_run(folder)

@@ -71,9 +71,10 @@ class Setting:
             if least > limit:
                 return LemonadeError(
                     f"no start network of the space '{self.space.name}' has {name} <= {limit:g}: the smallest has "
-                    f"{least:,.0f}. Raise the limit or choose another space."
+                    f"{least:,.0f}. Raise the limit (or the end of its box), or choose another space."
                 )
-        return LemonadeError("no start network meets all limits at once. Raise one of them.")
+        all_of_them = ", ".join(f"{name} <= {limit:g}" for name, limit in self.limits.items())
+        return LemonadeError(f"no start network meets all limits at once ({all_of_them}). Raise one of them.")
 
 
 def log_costs(costs: Mapping[str, float]) -> NDArray[np.float64]:

@@ -85,7 +85,8 @@ class Shown:
 
         errors, plain = np.asarray(deciding, dtype=np.float64), np.asarray(shown, dtype=np.float64)
         within = plain < highest
-        self._is_same = bool((errors == plain).all()) or within.sum() < 5
+        # where all are seen as faultless no law can be told
+        self._is_same = bool((errors == plain).all()) or within.sum() < 5 or not plain[within].any()
         if not self._is_same:
             law = PoissonRegressor(alpha=1e-4, max_iter=1000).fit(log_errors(errors[within])[:, None], plain[within])
             self._shift, self._power = float(law.intercept_), max(float(law.coef_[0]), 0.1)

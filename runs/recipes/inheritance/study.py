@@ -35,7 +35,9 @@ from lemonade.budgets import ChildBudget
 from lemonade.config import Config
 from lemonade.data import load_test
 from lemonade.errors import LemonadeError
+from lemonade.files import write_whole
 from lemonade.front import Axis
+from lemonade.records import read_record
 from lemonade.runfolder import CONFIG, ENVIRONMENT, WEIGHTS
 from lemonade.settings import make_config, parse_assignment, with_budget
 from lemonade.trials import Planned, carry_out, check_plan
@@ -70,7 +72,9 @@ class Study:
         if check_plan([one]):
             raise LemonadeError(f"{one.folder} had a smaller budget. Give the same settings, or another --runs.")
         if one.begun and not (one.folder / WEIGHTS).exists():
-            raise LemonadeError(f"{one.folder}: its weights were deleted once it had been judged. Give another --runs.")
+            raise LemonadeError(
+                f"{one.folder}: its weights were deleted once it had been judged. Delete it, or give another --runs."
+            )
 
     def check_row(self, arm: str, seed: int) -> None:
         """Refuse what was judged in another box or after another budget.
@@ -114,9 +118,8 @@ class Study:
             networks, trace = list(by_name.values()), self.court.trace(run, by_name)
             spent = {"examples": run.spent.examples, "seconds": run.spent.seconds, "children": run.spent.evaluations}
             spent["commit"] = run.environment["commit"]
-            shutil.rmtree(run.folder / WEIGHTS)
             for name, kept in ((CONFIG, f"{CONFIGS}/{file_name(arm, seed)}.yaml"), (ENVIRONMENT, ENVIRONMENT)):
-                (self.out / kept).parent.mkdir(exist_ok=True)
+                (self.out / kept).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(run.folder / name, self.out / kept)
         front = [one.to_json() for one in self.court.chosen(networks)]
         return {"arm": arm, "seed": seed, **spent, **self.court.verdict(networks), "trace": trace, "front": front}
@@ -153,17 +156,25 @@ def main() -> None:
         for arm in arguments.arms:
             path = kept / f"{file_name(arm, seed)}.json"
             if not path.exists():
-                others = [json.loads(other.read_text()) for other in kept.glob(f"*-{seed}.json")]
+                others = [_row(other) for other in kept.glob(f"*-{seed}.json")]
                 most = max([row["examples"] for row in others], default=0)
                 if arm == "ladder" and not most:
                     raise LemonadeError("--arms: the ladder sees as many images as a search did; name one before it.")
-                path.write_text(json.dumps(study.judged(arm, seed, most)))
-            row = json.loads(path.read_text())
+                write_whole(
+                    path, json.dumps(study.judged(arm, seed, most)), "Make room, and give the same command again"
+                )
+            if arm != "ladder":  # what was judged is not needed any more, and weights take most room
+                shutil.rmtree(study.planned(arm, seed).folder / WEIGHTS, ignore_errors=True)
+            row = _row(path)
             print(f"{arm}, seed {seed}: test {row['test']:.4f} of {row['possible']:.4f} possible", flush=True)
-    rows = [json.loads(path.read_text()) for path in sorted(kept.glob("*.json"))]
+    rows = [_row(path) for path in sorted(kept.glob("*.json"))]
     write_table(rows, arguments.out / "runs.csv", without=NESTED)
     (arguments.out / "summary.json").write_text(json.dumps(summarise(rows, OURS), indent=1) + "\n")
     draw(rows, OURS, arguments.out)
+
+
+def _row(path: Path) -> dict[str, Any]:
+    return read_record(path, dict, "what it tells is judged again, or searched for if weights are gone")
 
 
 def _arm(text: str) -> str:
@@ -193,5 +204,5 @@ def _arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     try:
         main()
-    except LemonadeError as error:
+    except (LemonadeError, OSError) as error:
         sys.exit(f"error: {error}")
