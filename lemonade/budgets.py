@@ -1,7 +1,7 @@
 """How many training images networks see, and how long that is likely to take: rules, never a clock.
 
 They follow from the data set, the networks that a search begins with and what a whole run may spend, so that two runs
-of the same config agree.
+of the same config agree; where the run is limited by time, also from its device and its number of workers.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class ChildBudget:
         """What the settings say; what they leave open follows from the size of the data set and of the run.
 
         A child sees sixteen epochs, 8,000 to 96,000 images, and no more than a first network. That sees thirty-two
-        epochs, two to sixteen times as many images as a child, as far as the run allows: all that it learns goes on to
-        its descendants.
+        epochs, or as many times the images of a child set by hand as these are of a usual one: two to sixteen times,
+        as far as the run allows. All that it learns goes on to its descendants.
 
         Args:
             settings: May set the number of a child, which a first network then sees at least, and how many times as

@@ -161,7 +161,7 @@ class SelectionSettings(Settings):
 
 
 class TrainingSettings(Settings):
-    """How a child is trained: one rule for every method and every child."""
+    """How a child is trained: one rule for every method and every child, but that `lemonade` alone has teachers."""
 
     child_examples: Count | None = Field(
         None,
@@ -211,7 +211,10 @@ class TrainingSettings(Settings):
     # 94,762: at 0 .464, .360, .279, at 0.7 .458, .357, .273, at 1 .460, .355, .274; widened at 0 .452, .351, .277, at
     # 0.7 .446, .346, .269, at 1 .443, .346, .269 (runs/results/inheritance/teaching-cifar10).
     teacher_share: float = Field(
-        0.7, ge=0, le=1, description="of a child's targets that is the best member's opinion; the rest are the labels"
+        0.7,
+        ge=0,
+        le=1,
+        description="lemonade, with inherit: of a child's targets, what is the best member's opinion; the rest: labels",
     )
     distill_share: float = Field(0.0, ge=0, lt=1, description="share of an approximate child's examples")
     distill_rate: float = Field(0.05, gt=0, description="peak learning rate while distilling, at a batch of 50")
@@ -260,7 +263,7 @@ class Config(Settings):
     )
     seed: int = Field(1, ge=0)
     device: str = "auto"
-    workers: int | None = Field(None, ge=1, description="children side by side; default: physical cores, 1 on a GPU")
+    workers: int | None = Field(None, ge=1, description="children side by side; default: physical cores, up to 4 on a GPU")
     plugins: tuple[str, ...] = Field((), description="Python files that register objectives and the like")
     tensorboard: bool = Field(False, description="write scalars for TensorBoard into the run folder")
     keep: Literal["front", "all"] = Field("front", description="whose weights are kept: the front's members', or all")

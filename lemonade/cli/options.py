@@ -69,7 +69,7 @@ Objectives = Annotated[
     ),
 ]
 Limit = Annotated[
-    Texts, _option(_WHAT, "--limit", "A<=N", 'Refuse children beyond it, as in "params<=2e6"; can be repeated.')
+    Texts, _option(_WHAT, "--limit", "A<=N", 'Most of an objective, as in "params<=2e6"; can be repeated.')
 ]
 
 Evaluations = Annotated[

@@ -112,7 +112,7 @@ class Search(Protocol):
     """A search method.
 
     Candidates of a generation are made as a whole with ``default_rng([seed, generation])``, and results are told in
-    order of id at its end, so the outcome depends neither on the number of workers nor on when a run was interrupted.
+    order of id at its end, so what it asks for depends neither on who is ready first nor on when a run was interrupted.
     """
 
     report: GenerationReport

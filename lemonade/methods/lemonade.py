@@ -95,11 +95,11 @@ class Lemonade(Generational):
         rng = self.rng()
         made: list[Candidate] = []
         for start, parent in self._family.next(self._keys):
+            self.report.count([] if parent is None else [CUT.name], "proposed")
             site = None if parent is None else cut(parent.genotype, start.genotype)
             if parent is None or site is None:
                 made.append(self.without_parent(start.genotype, self.setting.initial_examples, start.origin))
                 continue
-            self.report.count([CUT.name], "proposed")
             record = CUT.record(parent.graph, site, int(rng.integers(2**31)))
             made.append(self.child_of(parent, start.genotype, (record,)))
         return made
