@@ -263,7 +263,9 @@ class Config(Settings):
     )
     seed: int = Field(1, ge=0)
     device: str = "auto"
-    workers: int | None = Field(None, ge=1, description="children side by side; default: physical cores, up to 4 on a GPU")
+    workers: int | None = Field(
+        None, ge=1, description="children side by side; default: physical cores, up to 4 on a GPU"
+    )
     plugins: tuple[str, ...] = Field((), description="Python files that register objectives and the like")
     tensorboard: bool = Field(False, description="write scalars for TensorBoard into the run folder")
     keep: Literal["front", "all"] = Field("front", description="whose weights are kept: the front's members', or all")
