@@ -1,6 +1,9 @@
 import io
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from run_folders import FACTS, Report, candidate, evaluation
 from synthetic import config_of, write_run
@@ -160,6 +163,21 @@ def test_words_fold_or_end_in_dots_but_markup_of_people_is_only_text():
     lines = text_of(fitted(columns, [["c1", "[red]widen[/red] " + "x" * 50]], 30), 30)
     assert lines[1].startswith("c1  [red]widen[/red] x")
     assert lines[1].endswith("…")
+
+
+@given(st.integers(30, 120), st.lists(st.tuples(st.integers(1, 20), st.booleans()), min_size=1, max_size=8))
+def test_numbers_are_whole_or_left_out_with_a_word(width, numbers):
+    columns = [Column("method", gives_way=True, folds=True)]
+    columns += [Column(f"n{k}", right=True, may_go=may_go) for k, (_, may_go) in enumerate(numbers)]
+    row = ["long name of a method", *["7" * digits for digits, _ in numbers]]
+    needed = 12 + sum(max(digits, 2) + 2 for digits, may_go in numbers if not may_go)
+    lines = text_of(fitted(columns, [row], max(width, needed)), max(width, needed))
+    said = " ".join(lines)
+    for k, (digits, may_go) in enumerate(numbers):
+        gone = re.search(rf"No room for: .*\bn{k}\b", said) is not None
+        assert may_go or not gone
+        assert gone or re.search(rf"(?<!7)7{{{digits}}}(?!7)", said)
+    assert "…" not in said
 
 
 class TestPicture:

@@ -159,7 +159,7 @@ def _print(console: Console, comparison: Comparison) -> None:
     from lemonade.comparing.rows import METHOD_HEADS, error_rows, method_rows
     from lemonade.comparing.words import words
 
-    console.print(_table(METHOD_HEADS, method_rows(comparison), console.width))
+    console.print(_table(METHOD_HEADS, method_rows(comparison), console.width, needed=3))
     heads, *rows = error_rows(comparison)
     console.print(Text(f"\n{comparison.reading.capitalize()}, attained by half of the runs", style="quiet"))
     console.print(_table(heads, rows, console.width))
@@ -167,9 +167,8 @@ def _print(console: Console, comparison: Comparison) -> None:
     console.print(tables.paragraph(words(comparison), style=""))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
-    """Figures by method, whose name goes on in the next line where it is long."""
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, needed: int = 100) -> Table:
+    """Figures by method, whose name goes on in the next line where it is long; behind those needed they may go."""
     first, *others = heads
-    return fitted(
-        [Column(first, gives_way=True, folds=True), *[Column(head, right=True) for head in others]], rows, width
-    )
+    figures = [Column(head, right=True, may_go=index >= needed) for index, head in enumerate(others, start=1)]
+    return fitted([Column(first, gives_way=True, folds=True), *figures], rows, width)

@@ -37,7 +37,7 @@ def node_table(graph: NetworkGraph, width: int) -> Table:
     columns = [
         Column("node"),
         Column("operation", gives_way=True),
-        Column("reads", style="quiet"),
+        Column("reads", style="quiet", folds=True),
         Column("output"),
         Column("params", right=True),
         Column("share of flops"),
