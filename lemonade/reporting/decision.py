@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from lemonade.members import Member
 
 TRADEOFF_NOTE = (
-    "High trade-off: going from such a member to any neighbour loses much more than it gains, in shares of the front's"
-    " width."
+    "High trade-off: going from such a member to its neighbours loses more for each gain than going from nearly all"
+    " others, in shares of the front's width."
 )
 
 
