@@ -121,9 +121,9 @@ def choose_by_weights(points: ArrayLike, box: Mapping[str, Axis], weights: Mappi
 def high_tradeoff(points: ArrayLike, box: Sequence[Axis]) -> list[int]:
     """Positions, ascending, of the points with a high trade-off (pymoo; Rachmawati and Srinivasan 2009).
 
-    Going from one of them to any point nearby loses more for each gain than from nearly all others. Those count whose least loss per gain
-    lies two standard deviations above the mean; if there are none, the highest, if it is more than one above. So with
-    few points that follow no corner the highest one says little.
+    Going from one of them to any point nearby loses more for each gain than from nearly all others. Those count whose
+    least loss per gain lies two standard deviations above the mean; if there are none, the highest, if it is more than
+    one above. So with few points that follow no corner the highest one says little.
 
     Args:
         points: Objective values, (n, d), all minimised and none dominated.
