@@ -163,8 +163,8 @@ def main() -> None:
                 write_whole(
                     path, json.dumps(study.judged(arm, seed, most)), "Make room, and give the same command again"
                 )
-            if arm != "ladder":  # what was judged is not needed any more, and weights take most room
-                shutil.rmtree(study.planned(arm, seed).folder / WEIGHTS, ignore_errors=True)
+                if arm != "ladder":  # what was judged is not needed any more, and weights take most room
+                    shutil.rmtree(study.planned(arm, seed).folder / WEIGHTS, ignore_errors=True)
             row = _row(path)
             print(f"{arm}, seed {seed}: test {row['test']:.4f} of {row['possible']:.4f} possible", flush=True)
     rows = [_row(path) for path in sorted(kept.glob("*.json"))]
