@@ -159,7 +159,7 @@ def _print(console: Console, comparison: Comparison) -> None:
     from lemonade.comparing.rows import METHOD_HEADS, error_rows, method_rows
     from lemonade.comparing.words import words
 
-    console.print(_table(METHOD_HEADS, method_rows(comparison), console.width, needed=3))
+    console.print(_table(METHOD_HEADS, method_rows(comparison), console.width))
     heads, *rows = error_rows(comparison)
     console.print(Text(f"\n{comparison.reading.capitalize()}, attained by half of the runs", style="quiet"))
     console.print(_table(heads, rows, console.width))
@@ -167,8 +167,10 @@ def _print(console: Console, comparison: Comparison) -> None:
     console.print(tables.paragraph(words(comparison), style=""))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, needed: int = 100) -> Table:
-    """Figures by method, whose name goes on in the next line where it is long; behind those needed they may go."""
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """Figures by method, whose name goes on in the next line where it is long; those behind the hypervolume may go."""
+    from lemonade.comparing.rows import METHOD_HEADS
+
     first, *others = heads
-    figures = [Column(head, right=True, may_go=index >= needed) for index, head in enumerate(others, start=1)]
+    figures = [Column(head, right=True, may_go=head in METHOD_HEADS[3:]) for head in others]
     return fitted([Column(first, gives_way=True, folds=True), *figures], rows, width)
