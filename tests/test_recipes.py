@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -84,11 +85,15 @@ def test_arms_are_checked_before_anything_is_trained(tmp_path, arm, said):
 
 
 def test_operators_are_measured_against_fresh_networks(tmp_path):
-    arguments = ["--child-examples", 300, "--sites", 1, "--operators", "prune", "widen", "--out", tmp_path]
-    run("inheritance/operators.py", *arguments)
-    rows = list(csv.DictReader((tmp_path / "operators.csv").read_text().splitlines()))
-    assert [row["operator"] for row in rows] == ["prune", "widen"]
-    assert all(0 < float(row[stage]) < 1 for row in rows for stage in ("parent", "rewritten", "trained", "fresh"))
+    arguments = ["--set", "training.child_examples=300", "--sites", 1, "--operators", "prune", "widen"]
+    run("inheritance/operators.py", *arguments, "--out", tmp_path)
+    prune, widen = csv.DictReader((tmp_path / "operators.csv").read_text().splitlines())
+    assert (prune["operator"], widen["operator"]) == ("prune", "widen")
+    stages = ("parent", "rewritten", "trained", "taught", "fresh", "fresh, taught")
+    assert all(0 < float(row[stage]) < 1 for row in (prune, widen) for stage in stages)
+    assert float(widen["rewritten"]) == float(widen["parent"]) and not widen["distilled"]
+    inexact = [float(prune[stage]) for stage in ("rewritten", "distilled", "trained then", "trained")]
+    assert len(set(inexact)) == 4
     assert len((tmp_path / "children.csv").read_text().splitlines()) == 7
 
 
@@ -144,3 +149,11 @@ def test_networks_are_cut_out_and_taught(tmp_path):
     assert float(narrow["taught"]) < float(narrow["fresh"])
     children = list(csv.DictReader((tmp_path / "children.csv").read_text().splitlines()))
     assert [row["how"] for row in children] == (["trained on"] * 3 + ["widened"] * 3) * 2
+
+
+@pytest.mark.parametrize("recipe", ["operators", "cycles", "teaching", "study"])
+def test_settings_of_recipes_are_checked_in_a_line(tmp_path, recipe):
+    command = [sys.executable, RECIPES / f"inheritance/{recipe}.py", "--set", "training.foo=1", "--out", tmp_path / "o"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and re.fullmatch(r"error: .*'training\.foo' is not a setting.*\n", done.stderr)
+    assert not (tmp_path / "o").exists()

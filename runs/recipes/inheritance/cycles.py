@@ -12,10 +12,10 @@ import copy
 from pathlib import Path
 from typing import Any
 
+from asked import add_settings, config_of, run_main
 from outcome import write_origin, write_table
 
 from lemonade.data import load_dataset
-from lemonade.settings import make_config
 from lemonade.spaces.network import chain
 from lemonade.training import read_error, train
 from morphisms import build_module, params
@@ -24,8 +24,7 @@ from morphisms import build_module, params
 def main() -> None:
     """Train, read, write down."""
     arguments = _arguments()
-    settings = {"dataset": arguments.dataset, "data.image_size": arguments.image_size, "data.flip": arguments.flip}
-    config = make_config(None, settings | {"data.train_most": arguments.train_most})
+    config = config_of(arguments)
     data = load_dataset(config.dataset, config.data)
     graph = chain(data.input_shape, len(data.classes), arguments.width, 3)
     rows: list[dict[str, Any]] = []
@@ -53,10 +52,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="digits")
-    parser.add_argument("--image-size", type=int)
-    parser.add_argument("--train-most", type=int)
-    parser.add_argument("--flip", action=argparse.BooleanOptionalAction, default=None)
+    add_settings(parser)
     parser.add_argument("--width", type=int, default=8, help="channels of the chain's first block")
     parser.add_argument("--first", type=int, default=40_000, help="images of the first training")
     parser.add_argument("--cycle", type=int, default=20_000, help="images of each training that follows")
@@ -68,4 +64,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -1,21 +1,24 @@
 """What each operator costs, and what inheriting through it is worth.
 
 ``python runs/recipes/inheritance/operators.py --out FOLDER`` trains chains, takes children of each by every operator,
-and compares them with fresh networks of the same shape that see the same training images. It writes `children.csv` (a
-line a child) and `operators.csv` (medians): the smoothed error of the parent, right after the rewrite, after
-distillation, after training, and of the fresh network.
+and compares them with fresh networks of the same shape that see the same training images. `children.csv` has a line a
+child, `operators.csv` the medians. Columns are smoothed validation errors: of the parent; ``rewritten``, right after
+the rewrite; ``trained``; ``distilled`` and ``trained then``, where the first `--distil` of the same images brings what
+an inexact rewrite touched back to the parent's outputs (empty for exact ones); ``taught``, trained with the best
+chain's opinions beside the labels, as in a search; ``fresh`` and ``fresh, taught``.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from asked import add_settings, config_of, run_main
 from outcome import write_origin, write_table
 
 from lemonade.budgets import ChildBudget
@@ -23,31 +26,75 @@ from lemonade.config import TrainingSettings
 from lemonade.data import load_dataset
 from lemonade.evaluate.child import Bench, evaluate_child
 from lemonade.objectives import resolve
-from lemonade.settings import make_config
 from lemonade.spaces.network import chain
 from lemonade.types import RESTARTED, Candidate, Evaluation, Job, Stored
-from morphisms import OPERATORS, Morphism, NetworkGraph, Site, params
+from morphisms import OPERATORS, Exactness, Morphism, NetworkGraph, Site, params
 
-WIDTHS = (3, 6, 12)
+WIDTHS = (12, 6, 3)
+ERRORS = ("parent", "rewritten", "trained", "distilled", "trained then", "taught", "fresh", "fresh, taught")
 
 
 class Laboratory:
-    """Trains networks one at a time; weights lie in a folder that goes away."""
+    """Trains networks one at a time; weights lie in a folder that goes away.
 
-    def __init__(self, bench: Bench, training: TrainingSettings, folder: Path) -> None:
+    Args:
+        bench: Data and device.
+        training: How networks are trained.
+        share: Of an inexact child's images, what it is distilled with where it is.
+        folder: For weights.
+    """
+
+    def __init__(self, bench: Bench, training: TrainingSettings, share: float, folder: Path) -> None:
         self.bench = bench
-        self.training = training
+        self.training = {
+            "trained": training.model_copy(update={"distill_share": 0.0}),
+            "trained then": training.model_copy(update={"distill_share": share}),
+        }
         self.budget = ChildBudget.of(training, len(bench.dataset.train))
         self.folder = folder
+        self.teacher: Stored | None = None
         self.count = 0
 
-    def trained(
+    def parent(self, graph: NetworkGraph, seed: int) -> Evaluation:
+        """A network trained long from fresh weights; the first one is the teacher of all others."""
+        found = self._evaluated(graph, seed, self.budget.initial)
+        if self.teacher is None:
+            self.teacher = Stored(graph, str(found.weights))
+        return found
+
+    def row(
+        self, graph: NetworkGraph, parent: Evaluation, made: NetworkGraph, record: Morphism, seed: int
+    ) -> dict[str, Any]:
+        """What becomes of one child and of its fresh twin."""
+        inherits = {"parent": Stored(graph, str(parent.weights)), "records": (record,)}
+        images = self.budget.child
+        child = self._evaluated(made, seed, images, **inherits)
+        found = {
+            "parent": parent.values["error_smoothed"],
+            "rewritten": child.stages["inherited"].error_smoothed,
+            "trained": _end(child),
+            "distilled": None,
+            "trained then": None,
+            "taught": _end(self._evaluated(made, seed, images, teacher=self.teacher, **inherits)),
+            "fresh": _end(self._evaluated(made, seed, images)),
+            "fresh, taught": _end(self._evaluated(made, seed, images, teacher=self.teacher)),
+        }
+        if record.exactness is Exactness.APPROXIMATE:
+            then = self._evaluated(made, seed, images, way="trained then", **inherits)
+            found["distilled"] = then.stages["distilled"].error_smoothed
+            found["trained then"] = _end(then)
+            found["restarted"] = RESTARTED in then.payload
+        return {"params": params(made), **found}
+
+    def _evaluated(
         self,
         graph: NetworkGraph,
         seed: int,
-        parent: tuple[NetworkGraph, Evaluation] | None = None,
+        images: int,
+        parent: Stored | None = None,
         records: tuple[Morphism, ...] = (),
-        initial: bool = False,
+        teacher: Stored | None = None,
+        way: str = "trained",
     ) -> Evaluation:
         """A network trained from its parent's weights, or from fresh ones."""
         self.count += 1
@@ -59,17 +106,23 @@ class Laboratory:
             morphisms=records,
             generation=0,
             costs={"params": params(graph)},
-            examples=self.budget.initial if initial else self.budget.child,
+            examples=images,
             seed=seed,
         )
         job = Job(
             candidate=candidate,
-            training=self.training,
+            training=self.training[way],
             inherit=parent is not None,
-            parent=Stored(parent[0], str(parent[1].weights)) if parent else None,
+            parent=parent,
             output=str(self.folder / f"{candidate.id}.safetensors"),
+            teacher=teacher,
         )
         return evaluate_child(job, self.bench)
+
+
+def _end(evaluation: Evaluation) -> float:
+    """The smoothed error of a trained network; one that diverged has learnt nothing."""
+    return evaluation.values.get("error_smoothed", 1.0)
 
 
 def measured(laboratory: Laboratory, names: Sequence[str], sites: int, seed: int) -> list[dict[str, Any]]:
@@ -80,7 +133,7 @@ def measured(laboratory: Laboratory, names: Sequence[str], sites: int, seed: int
     for width in WIDTHS:
         graph = chain(data.input_shape, len(data.classes), width, 3)
         graph = OPERATORS["add_skip"].draw(graph, rng)[1].child  # type: ignore[index]  # so there is one to remove
-        parent = laboratory.trained(graph, int(rng.integers(2**31)), initial=True)
+        parent = laboratory.parent(graph, int(rng.integers(2**31)))
         for name in names:
             operator = OPERATORS[name]
             for _ in range(sites):
@@ -89,28 +142,10 @@ def measured(laboratory: Laboratory, names: Sequence[str], sites: int, seed: int
                     continue
                 record = operator.record(graph, drawn[0], int(rng.integers(2**31)))
                 made = drawn[1].child if drawn[1] is not None else graph
-                seed = int(rng.integers(2**31))
-                child = laboratory.trained(made, seed, (graph, parent), (record,))
-                fresh = laboratory.trained(made, seed)
-                after = child.stages["inherited"].error_smoothed
-                rows.append(
-                    {
-                        "operator": name,
-                        "width": width,
-                        "params": params(made),
-                        "parent": parent.values["error_smoothed"],
-                        "rewritten": after,
-                        "distilled": child.stages["distilled"].error_smoothed if "distilled" in child.stages else after,
-                        "trained": child.values.get("error_smoothed", 1.0),
-                        "fresh": fresh.values.get("error_smoothed", 1.0),
-                        "restarted": int(bool(child.payload.get(RESTARTED))),
-                    }
-                )
-                print(record.summary, *[f"{rows[-1][key]:.3f}" for key in STAGES], flush=True)
+                row = laboratory.row(graph, parent, made, record, int(rng.integers(2**31)))
+                rows.append({"operator": name, "width": width, **row})
+                print(record.summary, *[f"{key} {row[key]:.3f}" for key in ERRORS if row[key] is not None], flush=True)
     return rows
-
-
-STAGES = ("parent", "rewritten", "distilled", "trained", "fresh")
 
 
 def medians(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -118,43 +153,50 @@ def medians(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for name in dict.fromkeys(row["operator"] for row in rows):
         mine = [row for row in rows if row["operator"] == name]
+        inexact = [row for row in mine if row["trained then"] is not None]
         found.append(
             {
                 "operator": name,
                 "children": len(mine),
-                **{key: round(float(np.median([row[key] for row in mine])), 4) for key in STAGES},
+                **{key: _median([row[key] for row in mine]) for key in ERRORS},
                 "better than fresh": sum(row["trained"] < row["fresh"] for row in mine),
-                "restarted": sum(row["restarted"] for row in mine),
+                "taught better than fresh, taught": sum(row["taught"] < row["fresh, taught"] for row in mine),
+                "distilled better than not": _count(row["trained then"] < row["trained"] for row in inexact),
+                "restarted": _count(row["restarted"] for row in inexact),
             }
         )
     return found
 
 
+def _median(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return round(float(np.median(there)), 4) if there else None
+
+
+def _count(found: Iterable[bool]) -> int | None:
+    each = list(found)
+    return sum(each) if each else None
+
+
 def main() -> None:
     """Measure and write down."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", default="digits")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_settings(parser)
     parser.add_argument("--sites", type=int, default=6, help="children of each chain by each operator")
     parser.add_argument("--operators", nargs="+", default=list(OPERATORS), choices=list(OPERATORS))
-    parser.add_argument("--child-examples", type=int, help="training images a child sees; default: as in a search")
-    parser.add_argument("--image-size", type=int)
-    parser.add_argument("--train-most", type=int)
+    parser.add_argument("--distil", type=float, default=0.15, help="share of the images of an inexact child")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    if not 0 < arguments.distil < 1:
+        parser.error(f"--distil expects a share between 0 and 1, got {arguments.distil:g}")
     torch.set_num_threads(1)
-    settings = {
-        "dataset": arguments.dataset,
-        "image_size": arguments.image_size,
-        "data.train_most": arguments.train_most,
-    }
-    settings |= {"training.child_examples": arguments.child_examples}
-    config = make_config(None, settings)
+    config = config_of(arguments)
     data = load_dataset(config.dataset, config.data)
-    objectives = resolve(("error", "params"), len(data.classes))
-    bench = Bench(data, {}, objectives[:1], torch.device("cpu"))
+    (error, _) = resolve(("error", "params"), len(data.classes))
+    bench = Bench(data, {}, (error,), torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
-        laboratory = Laboratory(bench, config.training, Path(folder))
+        laboratory = Laboratory(bench, config.training, arguments.distil, Path(folder))
         rows = measured(laboratory, arguments.operators, arguments.sites, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, table in (("children", rows), ("operators", medians(rows))):
@@ -163,4 +205,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -19,12 +19,12 @@ import itertools
 import json
 import re
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from asked import add_settings, run_main, settings_of
 from figures import draw
 from judging import Court
 from outcome import write_table
@@ -133,11 +133,11 @@ def file_name(arm: str, seed: int) -> str:
 def main() -> None:
     """Run what is missing, judge it, write everything down."""
     arguments = _arguments()
-    settings = {"dataset": arguments.dataset, "objectives": ("error", "params")}
+    settings = {"objectives": ("error", "params")}
     settings |= {"boxes": {"error": arguments.error, "params": arguments.params}}
     settings |= {"budget.time": arguments.time, "budget.examples": arguments.examples}
     settings |= {"training.child_examples": arguments.child_examples}
-    settings |= dict(parse_assignment(text) for text in arguments.set)
+    settings |= settings_of(arguments)
     config = make_config(None, settings)
     with Assembly(config, start=False) as parts:
         box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
@@ -185,11 +185,10 @@ def _arm(text: str) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="digits")
+    add_settings(parser)
     parser.add_argument("--time", help="of each search, such as 60s")
     parser.add_argument("--examples", help="training images of each search, in place of or beside --time")
     parser.add_argument("--child-examples", type=int, help="training images a child sees; default: as in a search")
-    parser.add_argument("--set", action="append", default=[], help="any setting, as in `lemonade search`")
     parser.add_argument("--error", type=float, nargs=2, default=(0.0, 0.3), help="the box's side of the error")
     parser.add_argument("--params", type=float, nargs=2, default=(10**2.5, 1e6), help="and of the parameters")
     parser.add_argument("--limits", type=int, nargs="+", default=(1_000, 5_000), help="sizes to tell the error at")
@@ -202,7 +201,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LemonadeError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run_main(main)

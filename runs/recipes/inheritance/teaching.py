@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from asked import add_settings, config_of, run_main
 from outcome import write_origin, write_table
 
 from lemonade.data import calibration_batch, load_dataset
-from lemonade.settings import make_config
 from lemonade.spaces.network import chain
 from lemonade.training import Teacher, read_error, train
 from morphisms import OPERATORS, NetworkGraph, Operator, Weights, act, build_module, initial_weights, narrowing, params
@@ -31,10 +31,9 @@ class Laboratory:
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        settings = {"dataset": arguments.dataset, "data.image_size": arguments.image_size, "data.flip": arguments.flip}
-        settings |= {"data.train_most": arguments.train_most, "data.validation_most": arguments.validation_most}
-        self.settings = make_config(None, settings).training
-        self.data = load_dataset(arguments.dataset, make_config(None, settings).data)
+        config = config_of(arguments)
+        self.settings = config.training
+        self.data = load_dataset(config.dataset, config.data)
         self.batch = calibration_batch(self.data)
         self.seed = arguments.seed
         self.arguments = arguments
@@ -129,11 +128,7 @@ def _children(laboratory: Laboratory, graph: NetworkGraph, weights: Weights) -> 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="digits")
-    parser.add_argument("--image-size", type=int)
-    parser.add_argument("--train-most", type=int)
-    parser.add_argument("--validation-most", type=int, default=10_000)
-    parser.add_argument("--flip", action=argparse.BooleanOptionalAction, default=None)
+    add_settings(parser)
     parser.add_argument("--widths", type=int, nargs="+", default=(32, 16, 8, 4), help="each half of the one before")
     parser.add_argument("--first", type=int, default=36_800, help="images that the widest chain sees")
     parser.add_argument("--child", type=int, default=18_400, help="images that all others see")
@@ -146,4 +141,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)
