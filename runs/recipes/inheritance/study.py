@@ -43,8 +43,9 @@ from lemonade.settings import make_config, parse_assignment, with_budget
 from lemonade.trials import Planned, carry_out, check_plan
 
 OURS = "inherited"
-CONFIGS = "config"
-ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", "ladder")
+LADDER = "ladder"
+CONFIGS, ROWS = "config", "rows"
+ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", LADDER)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ class Study:
                     "Give the same settings, or another --out."
                 )
 
+    def row_of(self, arm: str, seed: int) -> Path:
+        """Where the row of an arm and a seed lies, once it has been judged."""
+        return self.out / ROWS / f"{file_name(arm, seed)}.json"
+
     def of(self, arm: str, seed: int) -> dict[str, Any]:
         """The settings of that search."""
         settings = self.settings | {"seed": seed, "keep": "all"}
@@ -107,9 +112,17 @@ class Study:
                 raise LemonadeError(f"--arms {arm}: {key} has to be the same for all arms.")
         return settings | changed
 
-    def judged(self, arm: str, seed: int, examples: int) -> dict[str, Any]:
-        """The row of an arm and a seed; a ladder is trained on so many examples."""
-        if arm == "ladder":
+    def judged(self, arm: str, seed: int) -> dict[str, Any]:
+        """The row of an arm and a seed; a ladder sees as many images as the longest search of that seed.
+
+        Raises:
+            LemonadeError: if there is no such search yet.
+        """
+        if arm == LADDER:
+            others = [_row(path)["examples"] for path in (self.out / ROWS).glob(f"*-{seed}.json")]
+            if not others:
+                raise LemonadeError("--arms: the ladder sees as many images as a search did; name one before it.")
+            examples = max(others)
             networks = self.court.ladder(seed, examples, self.config.training)
             spent, trace = {"examples": examples}, []
         else:
@@ -133,6 +146,29 @@ def file_name(arm: str, seed: int) -> str:
 def main() -> None:
     """Run what is missing, judge it, write everything down."""
     arguments = _arguments()
+    study = _study(arguments)
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    for arm, seed in itertools.product(arguments.arms, seeds):  # before anything is trained for one of them
+        if study.row_of(arm, seed).exists():
+            study.check_row(arm, seed)
+        elif arm != LADDER:
+            study.check(arm, seed)
+    (arguments.out / ROWS).mkdir(parents=True, exist_ok=True)
+    for seed, arm in itertools.product(seeds, arguments.arms):
+        path = study.row_of(arm, seed)
+        if not path.exists():
+            write_whole(path, json.dumps(study.judged(arm, seed)), "Make room, and give the same command again")
+            if arm != LADDER:  # what was judged is not needed any more, and weights take most room
+                shutil.rmtree(study.planned(arm, seed).folder / WEIGHTS, ignore_errors=True)
+        row = _row(path)
+        print(f"{arm}, seed {seed}: test {row['test']:.4f} of {row['possible']:.4f} possible", flush=True)
+    rows = [_row(path) for path in sorted((arguments.out / ROWS).glob("*.json"))]
+    write_table(rows, arguments.out / "runs.csv", without=NESTED)
+    (arguments.out / "summary.json").write_text(json.dumps(summarise(rows, OURS), indent=1) + "\n")
+    draw(rows, OURS, arguments.out)
+
+
+def _study(arguments: argparse.Namespace) -> Study:
     settings = {"objectives": ("error", "params")}
     settings |= {"boxes": {"error": arguments.error, "params": arguments.params}}
     settings |= {"budget.time": arguments.time, "budget.examples": arguments.examples}
@@ -143,34 +179,7 @@ def main() -> None:
         box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
         test = load_test(config.dataset, config.data)
         court = Court(parts.dataset, test, box, parts.smoothed, arguments.limits)
-        study = Study(config, settings, parts.child_budget, arguments.runs, arguments.out, court)
-    kept = arguments.out / "rows"
-    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    for arm, seed in itertools.product(arguments.arms, seeds):  # before anything is trained for one of them
-        if (kept / f"{file_name(arm, seed)}.json").exists():
-            study.check_row(arm, seed)
-        elif arm != "ladder":
-            study.check(arm, seed)
-    kept.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        for arm in arguments.arms:
-            path = kept / f"{file_name(arm, seed)}.json"
-            if not path.exists():
-                others = [_row(other) for other in kept.glob(f"*-{seed}.json")]
-                most = max([row["examples"] for row in others], default=0)
-                if arm == "ladder" and not most:
-                    raise LemonadeError("--arms: the ladder sees as many images as a search did; name one before it.")
-                write_whole(
-                    path, json.dumps(study.judged(arm, seed, most)), "Make room, and give the same command again"
-                )
-                if arm != "ladder":  # what was judged is not needed any more, and weights take most room
-                    shutil.rmtree(study.planned(arm, seed).folder / WEIGHTS, ignore_errors=True)
-            row = _row(path)
-            print(f"{arm}, seed {seed}: test {row['test']:.4f} of {row['possible']:.4f} possible", flush=True)
-    rows = [_row(path) for path in sorted(kept.glob("*.json"))]
-    write_table(rows, arguments.out / "runs.csv", without=NESTED)
-    (arguments.out / "summary.json").write_text(json.dumps(summarise(rows, OURS), indent=1) + "\n")
-    draw(rows, OURS, arguments.out)
+        return Study(config, settings, parts.child_budget, arguments.runs, arguments.out, court)
 
 
 def _row(path: Path) -> dict[str, Any]:
