@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from lemonade import numbers
 from lemonade.budgets import ChildBudget, long_starts, shares_of_run
@@ -19,8 +19,8 @@ from lemonade.methods import Search, Setting, make_search
 from lemonade.objectives import Kind, Objective, costs, resolve, vector
 from lemonade.plugins import load_plugins
 from lemonade.runfolder import WORK
-from lemonade.spaces import SPACES, Space, Start
-from lemonade.spaces.family import are_cut, halfway_within, starts_within
+from lemonade.spaces import SPACES, Space
+from lemonade.spaces.family import Family
 from lemonade.types import is_within
 from morphisms import NetworkGraph
 
@@ -120,8 +120,10 @@ class Assembly:
             self.close()
             raise
         self.facts = data_facts(self.dataset)
-        starts = self._starts_within() or self._space().starts()
-        shares = shares_of_run(config, starts, self.device.type, self.workers)
+        family = self._family()
+        if not family.starts:  # that is said by methods that begin with them
+            family = Family(self._space().starts())
+        shares = shares_of_run(config, family, self.device.type, self.workers)
         self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), shares)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
@@ -207,14 +209,10 @@ class Assembly:
 
     def halfway(self) -> list[tuple[str, Mapping[str, float]]]:
         """Networks that are cut out of start networks once all of those are there: description and what they cost."""
-        starts = self._starts_within()
-        if not are_cut(starts, self.config.search):
-            return []
-        between = halfway_within(self._space(), starts, self._costs, self._limits())
-        return [(one.origin, self._costs(one.genotype)) for one in between]
+        return [(one.origin, self._costs(one.genotype)) for one in self._family().halfway]
 
-    def _starts_within(self) -> list[Start[Any]]:
-        return starts_within(self._space(), self.config.search, self._costs, self._limits())
+    def _family(self) -> Family:
+        return Family.within(self._space(), self.config.search, self._costs, self._limits())
 
     def _costs(self, graph: NetworkGraph) -> Mapping[str, float]:
         return costs(graph, self.objectives)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from lemonade.config import Config, TrainingSettings
-from lemonade.spaces import Start
-from lemonade.spaces.family import are_cut
+from lemonade.spaces.family import Family
 from lemonade.types import Genotype
 from morphisms import NetworkGraph, flops
 
@@ -105,12 +104,12 @@ class Share:
         return left if left >= child else self.total / (self.first + self.others)
 
 
-def shares_of_run(config: Config, starts: Sequence[Start[Any]], device: str, workers: int) -> list[Share]:
+def shares_of_run(config: Config, family: Family, device: str, workers: int) -> list[Share]:
     """What start networks may take so that all of them leave a run a fifth of its images and of its time.
 
     Args:
-        config: Its budget counts, and whether narrower networks are cut out of wider ones.
-        starts: The start networks.
+        config: Its budget counts.
+        family: The start networks.
         device: Kind of the device that trains.
         workers: Children side by side.
 
@@ -118,8 +117,8 @@ def shares_of_run(config: Config, starts: Sequence[Start[Any]], device: str, wor
         Empty if the budget tells neither images nor time.
     """
     budget, shares = config.budget, []
-    cut = are_cut(starts, config.search)
-    long = long_starts(config, device, workers) if cut else len(starts)
+    starts = family.starts
+    long = long_starts(config, device, workers) if family.are_cut else len(starts)
     if budget.examples is not None:
         shares.append(Share(STARTS_SHARE * budget.examples, long, len(starts) - long))
     if budget.time is not None:

@@ -5,6 +5,7 @@ import pytest
 from lemonade.budgets import ChildBudget, Share, image_seconds, shares_of_run, training_effort
 from lemonade.config import Config, TrainingSettings
 from lemonade.spaces import Start
+from lemonade.spaces.family import Family
 from lemonade.spaces.network import WIDTHS, chain
 
 STARTS = [Start(chain((3, 16, 16), 10, width, 3), str(width)) for width in WIDTHS]
@@ -12,8 +13,10 @@ STARTS = [Start(chain((3, 16, 16), 10, width, 3), str(width)) for width in WIDTH
 
 def sizes(images=40_000, inherit=True, device="cpu", workers=1, starts=STARTS, **budget):
     """Of a run on so many images."""
-    config = Config(dataset="digits", budget=budget, search={"inherit": inherit})
-    return ChildBudget.of(TrainingSettings(), images, shares_of_run(config, starts, device, workers))
+    config = Config(dataset="digits", budget=budget)
+    return ChildBudget.of(
+        TrainingSettings(), images, shares_of_run(config, Family(starts, are_cut=inherit), device, workers)
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lemonade.budgets import training_effort
 from lemonade.density import inverse_density_weights
 from lemonade.methods.base import Setting
-from lemonade.methods.family import StartFamily
+from lemonade.methods.beginning import Beginning
 from lemonade.methods.forecast import Features, Forecast
 from lemonade.methods.generations import Generational
 from lemonade.spaces.family import CUT, cut
@@ -47,7 +47,7 @@ class Lemonade(Generational):
         super().__init__(setting)
         self._lineage_examples: dict[str, int] = {}
         self._forecast = Forecast(setting)
-        self._family = StartFamily(setting)
+        self._beginning = Beginning(setting)
         # a member trained further from scratch would be the same network again
         operators = setting.search.operators
         self._continues = setting.search.inherit and (operators is None or "continue" in operators)
@@ -61,18 +61,18 @@ class Lemonade(Generational):
     @property
     def _begins(self) -> bool:
         """Whether nothing but start networks was asked for."""
-        return self._keys <= self._family.keys
+        return self._keys <= self._beginning.keys
 
     def told(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Learn from a result, and add it to the front."""
         self._forecast.told(candidate, evaluation, self._features(candidate))
         super().told(candidate, evaluation)
         if evaluation.status is Status.OK:
-            self._family.told(candidate)
+            self._beginning.told(candidate)
 
     def live(self) -> set[str]:
         """The population: every parent is drawn from it; and start networks, as long as others are cut out of them."""
-        return set(self._front.ids) | (self._family.live if self._begins else set())
+        return set(self._front.ids) | (self._beginning.live if self._begins else set())
 
     def register(self, candidates: Sequence[Candidate]) -> None:
         """Know these candidates, and what their lineages will have seen."""
@@ -85,7 +85,7 @@ class Lemonade(Generational):
     def _initial(self) -> list[Candidate]:
         """Start networks with fresh weights."""
         made = []
-        for start, examples in self._family.first():
+        for start, examples in self._beginning.first():
             self.report.count([], "proposed")
             made.append(self.without_parent(start.genotype, examples, start.origin))
         return made
@@ -94,7 +94,7 @@ class Lemonade(Generational):
         """What the family of start networks lacks, cut out of those that are there; none once it is complete."""
         rng = self.rng()
         made: list[Candidate] = []
-        for start, parent in self._family.next(self._keys):
+        for start, parent in self._beginning.next(self._keys):
             self.report.count([] if parent is None else [CUT.name], "proposed")
             site = None if parent is None else cut(parent.genotype, start.genotype)
             if parent is None or site is None:

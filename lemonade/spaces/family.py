@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from lemonade.config import SearchSettings
 from lemonade.spaces.base import Space, Start
@@ -19,52 +20,54 @@ def cut(wide: Genotype, narrow: Genotype) -> Site | None:
     return None if isinstance(wide, str) or isinstance(narrow, str) else narrowing(wide, narrow)
 
 
-def may_cut(search: SearchSettings) -> bool:
-    """Whether the settings allow that start networks are cut out of others."""
-    return search.inherit and search.cut_starts and (search.operators is None or CUT.name in search.operators)
+@dataclass(frozen=True)
+class Family:
+    """The networks that a search begins with, all of them within its limits.
 
-
-def are_cut(starts: Sequence[Start[Any]], search: SearchSettings) -> bool:
-    """Whether a search cuts each of its start networks, narrowest first, out of the next: if it may, and can."""
-    return may_cut(search) and all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
-
-
-def starts_within(
-    space: Space[Any],
-    search: SearchSettings,
-    costs: Callable[[Any], Mapping[str, float]],
-    limits: Mapping[str, float],
-) -> list[Start[Any]]:
-    """Start networks that meet the limits, narrowest first; none if none does.
-
-    Where the others are cut out of the widest, and limits leave room for one halfway to the next, that is the widest: a
-    search then begins close to its limits. If all are too large, it begins with one that is smaller.
+    Attributes:
+        starts: Start networks, narrowest first; none if none meets the limits.
+        are_cut: Whether each of them is cut out of the next wider one, where the settings allow it and it can be.
+        halfway: Networks between them and below, narrowest first, to be cut out of them once all are there; none where
+            nothing is cut.
     """
-    starts, between, smaller = (
-        [start for start in some if is_within(costs(start.genotype), limits)]
-        for some in (space.starts(), space.halfway() if may_cut(search) else [], space.smallest())
-    )
-    if not starts:
-        return between[-1:] or smaller[:1]
-    wider = [*starts, *[one for one in between if cut(one.genotype, starts[-1].genotype)]]
-    return wider if are_cut(wider, search) else starts
+
+    starts: Sequence[Start[Any]]
+    are_cut: bool = False
+    halfway: Sequence[Start[Any]] = ()
+
+    @classmethod
+    def within(
+        cls,
+        space: Space[Any],
+        search: SearchSettings,
+        costs: Callable[[Any], Mapping[str, float]],
+        limits: Mapping[str, float],
+    ) -> Self:
+        """The family of a space, under the settings and limits of a search.
+
+        Where the others are cut out of the widest, and limits leave room for one halfway to the next, that is the
+        widest: a search then begins close to its limits. If all are too large, it begins with one that is smaller.
+        """
+        may_cut = search.inherit and search.cut_starts and (search.operators is None or CUT.name in search.operators)
+        starts, between, smaller = (
+            [start for start in some if is_within(costs(start.genotype), limits)]
+            for some in (space.starts(), space.halfway() if may_cut else [], space.smallest())
+        )
+        if starts:
+            wider = [*starts, *[one for one in between if cut(one.genotype, starts[-1].genotype)]]
+            starts = wider if _is_ladder(wider) else starts
+        else:
+            starts = between[-1:] or smaller[:1]
+        if not may_cut or not _is_ladder(starts):
+            return cls(starts)
+        known = {space.key(start.genotype) for start in starts}
+        fitting = [one for one in between if any(cut(start.genotype, one.genotype) for start in starts)]
+        return cls(starts, True, [one for one in fitting if space.key(one.genotype) not in known])
 
 
-def halfway_within(
-    space: Space[Any],
-    starts: Sequence[Start[Any]],
-    costs: Callable[[Any], Mapping[str, float]],
-    limits: Mapping[str, float],
-) -> list[Start[Any]]:
-    """Networks halfway that meet the limits and can be cut out of one of these start networks, narrowest first."""
-    known = {space.key(start.genotype) for start in starts}
-    return [
-        one
-        for one in space.halfway()
-        if space.key(one.genotype) not in known
-        and is_within(costs(one.genotype), limits)
-        and any(cut(start.genotype, one.genotype) for start in starts)
-    ]
+def _is_ladder(starts: Sequence[Start[Any]]) -> bool:
+    """Whether each network, narrowest first, can be cut out of the next."""
+    return all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
 
 
 def middles(widths: Sequence[int]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The start networks of a search, and what they are cut out of (`search.cut_starts`)."""
+"""How a search begins: which start networks are trained when, and what they are cut out of (`search.cut_starts`)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from lemonade.methods.base import Setting
 from lemonade.spaces import Start
-from lemonade.spaces.family import are_cut, cut, halfway_within, starts_within
+from lemonade.spaces.family import Family, cut
 from lemonade.types import Candidate
 
 
-class StartFamily:
+class Beginning:
     """Start networks of which the widest are trained long, the others cut out of those, and then some between.
 
     Where nothing is cut, all are trained long.
@@ -25,12 +25,11 @@ class StartFamily:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._starts = starts_within(setting.space, setting.search, setting.costs, setting.limits)
-        if not self._starts:
+        self._family = Family.within(setting.space, setting.search, setting.costs, setting.limits)
+        if not self._family.starts:
             raise setting.out_of_reach()
-        self._cuts = are_cut(self._starts, setting.search)
         self._trained: list[Candidate] = []
-        self.keys = frozenset(self._key(start) for start in self._starts)
+        self.keys = frozenset(self._key(start) for start in self._family.starts)
 
     @property
     def live(self) -> set[str]:
@@ -43,11 +42,11 @@ class StartFamily:
         Beside the widest the narrowest is trained all the same, as long as a child: it is there soon, whenever the run
         ends.
         """
-        setting = self._setting
-        long = self._starts[-setting.long_starts :] if self._cuts else self._starts
+        setting, starts = self._setting, self._family.starts
+        long = starts[-setting.long_starts :] if self._family.are_cut else starts
         made = [(start, setting.initial_examples) for start in long]
-        if self._starts[0] is not long[0]:
-            made.insert(0, (self._starts[0], min(setting.initial_examples, setting.child_examples)))
+        if starts[0] is not long[0]:
+            made.insert(0, (starts[0], min(setting.initial_examples, setting.child_examples)))
         return made
 
     def told(self, candidate: Candidate) -> None:
@@ -63,13 +62,9 @@ class StartFamily:
         Args:
             known: Keys of the networks asked for so far.
         """
-        if missing := self._unknown(self._starts, known):
+        if missing := self._unknown(self._family.starts, known):
             return [(missing[-1], self._parent(missing[-1]))]
-        if not self._cuts:
-            return []
-        setting = self._setting
-        between = halfway_within(setting.space, self._starts, setting.costs, setting.limits)
-        pairs = [(start, self._parent(start)) for start in self._unknown(between, known)]
+        pairs = [(start, self._parent(start)) for start in self._unknown(self._family.halfway, known)]
         return [(start, parent) for start, parent in pairs if parent is not None]
 
     def _unknown(self, starts: Iterable[Start[Any]], known: Set[str]) -> list[Start[Any]]:
