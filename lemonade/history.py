@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from lemonade.ledger import INTERRUPTED, Generation, Ledger, State, known_fields
 from lemonade.members import Member
 from lemonade.objectives import vector
 from lemonade.runfolder import GRAPHS, JOURNAL
+from lemonade.settings_text import names_in
 from lemonade.types import Candidate, Evaluation, Spent, Status, is_within
 from morphisms import GraphError, load_graph
 
@@ -216,14 +217,14 @@ class Run:
             f"{self.folder} has no network '{name}'.{hint} The front's: {', '.join(one.id for one in self.front)}."
         )
 
-    def choose(self, names: str) -> list[Member]:
-        """Networks by a list of names, each once: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
+    def choose(self, names: str | Sequence[str]) -> list[Member]:
+        """Networks by their names, each once: ``"front"``, or ids, ``knee`` and ``best``; in a text commas between.
 
         Raises:
             LemonadeError: as `member`, or if the front is asked for and empty.
         """
         chosen: dict[str, Member] = {}
-        asked = [part.strip() for part in names.split(",") if part.strip()]
+        asked = names_in(names)
         if not asked:
             raise LemonadeError(f"models: expected front, knee, best, or ids with commas between, got '{names}'.")
         for name in asked:

@@ -1,7 +1,8 @@
-"""Settings as text: YAML with the line of each name, and what pydantic refuses in plain words."""
+"""Settings as text: YAML with the line of each name, lists of names, and what pydantic refuses in plain words."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int], str]:
     except UnicodeDecodeError:
         raise LemonadeError(f"{path}: expected a YAML text file, got binary data.") from None
     return *parse_yaml(text, str(path)), str(path)
+
+
+def names_in(given: str | Iterable[str]) -> list[str]:
+    """Names as they are typed, with commas between, or as a sequence of them."""
+    texts = [given] if isinstance(given, str) else given
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
 def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:

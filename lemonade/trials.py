@@ -54,7 +54,7 @@ OnRun = Callable[[Planned, Run | None], None]
 
 
 def compare(
-    runs: Sequence[str | Path | Run] = (),
+    runs: str | Path | Run | Sequence[str | Path | Run] = (),
     *,
     methods: str | Sequence[str] = (),
     seeds: int = 5,
@@ -69,7 +69,7 @@ def compare(
     """Compare runs, or methods whose missing runs are made first, with the same seeds and budget.
 
     Args:
-        runs: Run folders.
+        runs: Run folders, or one.
         methods: Methods to run, in place of or beside `runs`: names, each perhaps with settings of its own behind
             colons, as in ``"lemonade:search.inherit=false"``; the first is held against the others.
         seeds: Runs a method, with seeds 1 to this.
@@ -84,7 +84,8 @@ def compare(
     Raises:
         LemonadeError: if runs cannot be compared, or as `lemonade.search`.
     """
-    known = [run if isinstance(run, Run) else Run.load(run) for run in runs]
+    some = [runs] if isinstance(runs, str | Path | Run) else runs
+    known = [run if isinstance(run, Run) else Run.load(run) for run in some]
     if methods:
         if out is None:
             raise LemonadeError("compare: with methods to run, give out=FOLDER for their runs.")

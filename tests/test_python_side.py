@@ -46,3 +46,13 @@ def test_a_wrong_total_is_refused_as_on_the_command_line(tmp_path):
     small_run(tmp_path / "r")
     with pytest.raises(LemonadeError, match="evaluations 3: the run has used 4 already; give a larger total"):
         lemonade.resume(tmp_path / "r", evaluations=3)
+
+
+def test_names_are_given_as_text_or_as_a_list(tmp_path):
+    small_run(tmp_path / "r")
+    run = lemonade.Run.load(tmp_path / "r")
+    assert run.choose(["best", "knee"]) == run.choose("best, knee,")
+    one, two = (lemonade.export(run, models=["best"], to=to)[0].files for to in ("python,pt2", ["python", "pt2"]))
+    assert one == two
+    (group,) = lemonade.compare(run.folder).groups
+    assert [found.folder for found in group.runs] == [run.folder]

@@ -16,6 +16,7 @@ from lemonade.errors import LemonadeError
 from lemonade.reporting import screen, tables
 from lemonade.reporting.layout import Column, fitted
 from lemonade.settings import parse_assignment
+from lemonade.settings_text import names_in
 
 if TYPE_CHECKING:
     from lemonade.bench.table import Outcome
@@ -68,7 +69,7 @@ def table(
     from lemonade.bench.tablefile import read_table
     from lemonade.methods import check_method, methods_on
 
-    chosen = [name.strip() for name in methods.split(",")] if methods is not None else methods_on("table")
+    chosen = names_in(methods) if methods is not None else methods_on("table")
     for name in chosen:
         check_method(name, "table")
     runs, budget = _whole(seeds, "--seeds"), _whole(evaluations, "--evaluations")

@@ -52,8 +52,7 @@ def export(
         if done.problem:
             common.print_error(done.problem if done.problem.startswith(done.id) else f"{done.id}: {done.problem}")
 
-    formats = FORMATS if to is None else [name.strip() for name in to.split(",") if name.strip()]
-    done = export_run(run, models, tuple(formats), push_dir, licence, weights, tell)
+    done = export_run(run, models, tuple(FORMATS) if to is None else to, push_dir, licence, weights, tell)
     whole = [one for one in done if not one.problem]
     if as_json:
         common.print_json({"models": [_record(one) for one in done]})

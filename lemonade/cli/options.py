@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lemonade.settings import parse_assignment, parse_limits
+from lemonade.settings_text import names_in
 
 _WHAT, _BUDGET, _HOW = "What to search", "Budget (whichever is reached first)", "How"
 _IMAGES, _OUTPUT = "Images", "Output"
@@ -136,14 +137,11 @@ def settings(
         LemonadeError: for a limit or an assignment that is none.
     """
     found: dict[str, Any] = dict(parse_assignment(text) for text in assignments or [])
-    found |= {f"limits.{name}": value for name, value in parse_limits(_split(limit), "--limit").items()}
+    limits = [part for text in limit or () for part in text.split(",")]
+    found |= {f"limits.{name}": value for name, value in parse_limits(limits, "--limit").items()}
     more = {
-        "objectives": tuple(_split([objectives])) if objectives is not None else None,
+        "objectives": tuple(names_in(objectives)) if objectives is not None else None,
         "plugins": tuple(plugin) if plugin else None,
         **given,
     }
     return found | {name: value for name, value in more.items() if value is not None}
-
-
-def _split(texts: Texts) -> list[str]:
-    return [part.strip() for text in texts or [] for part in text.split(",")]

@@ -13,6 +13,7 @@ from lemonade.cli import common, options
 from lemonade.numbers import count, duration
 from lemonade.references import NAMES, Reference
 from lemonade.reporting import screen
+from lemonade.settings_text import names_in
 
 if TYPE_CHECKING:
     from lemonade.history import Run
@@ -68,5 +69,5 @@ def _train(run: Run, wanted: str) -> None:
         error = f"error {one.error:.4f}, {count(one.params)} params"
         console.print(Text(f"{one.name}: {error}, {count(one.examples)} images in {duration(one.seconds)}"))
 
-    names = NAMES if wanted == "all" else [name.strip() for name in wanted.split(",") if name.strip()]
+    names = NAMES if wanted == "all" else names_in(wanted)
     train_references(run, names, on_reference=tell)

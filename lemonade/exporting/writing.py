@@ -20,6 +20,7 @@ from lemonade.members import Member
 from lemonade.onnx_program import silence
 from lemonade.records import read_record, write_record
 from lemonade.runfolder import EXPORT_RECORD, MODELS
+from lemonade.settings_text import names_in
 from lemonade.subject import Subject, check_kind
 from morphisms import file_sha256
 
@@ -72,8 +73,8 @@ class _Order:
 
 def export(
     run: str | Path | Run,
-    models: str = "front",
-    to: Sequence[str] = tuple(FORMATS),
+    models: str | Sequence[str] = "front",
+    to: str | Sequence[str] = tuple(FORMATS),
     push_dir: str | Path | None = None,
     licence: str = "unknown",
     weights: str = "auto",
@@ -85,7 +86,7 @@ def export(
 
     Args:
         run: A run or its folder.
-        models: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
+        models: ``"front"``, or ids, ``knee`` and ``best``; in a text commas between.
         to: Names of `FORMATS`; a format's companions come along (Python reads the safetensors).
         push_dir: A new or empty folder to lay out for a model hub as well: the files of one network, or a folder for
             each of several that were asked for.
@@ -121,10 +122,10 @@ def export(
     return done
 
 
-def _wanted(names: Sequence[str]) -> list[Format]:
+def _wanted(names: str | Sequence[str]) -> list[Format]:
     """The formats of these names and what they read, each before what reads it."""
     found: dict[str, Format] = {}
-    for name in names:
+    for name in names_in(names):
         if name not in FORMATS:
             raise unknown("export format", name, FORMATS)
         found.update((other, FORMATS[other]) for other in (*FORMATS[name].beside, name))

@@ -94,7 +94,7 @@ class Step:
 
 def retrain(
     run: str | Path | Run,
-    models: str = "front",
+    models: str | Sequence[str] = "front",
     seeds: int = 3,
     epochs: float | None = None,
     start: str = "both",
@@ -111,7 +111,7 @@ def retrain(
 
     Args:
         run: A run or its folder.
-        models: ``"front"``, or ids, ``knee`` and ``best`` with commas between.
+        models: ``"front"``, or ids, ``knee`` and ``best``; in a text commas between.
         seeds: How often from each start.
         epochs: Passes over the training images; default: 60, and 50,000 images at least.
         start: ``"inherited"``, the search's weights; ``"scratch"``, fresh ones; or ``"both"``.
