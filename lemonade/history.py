@@ -16,7 +16,7 @@ from lemonade.files import is_held
 from lemonade.front import Front
 from lemonade.frontview import FrontView
 from lemonade.journal import read_journal
-from lemonade.ledger import INTERRUPTED, Generation, Ledger, State, known_fields
+from lemonade.ledger import INTERRUPTED, Generation, Ledger, State
 from lemonade.members import Member
 from lemonade.objectives import vector
 from lemonade.runfolder import GRAPHS, JOURNAL
@@ -57,7 +57,7 @@ class Candidates(Mapping[str, Candidate]):
     def _make(self, record: Mapping[str, Any]) -> Candidate:
         try:
             graph = load_graph(self._folder / GRAPHS / f"{record['graph']}.json")
-            return Candidate.from_json(known_fields(Candidate, record), graph)
+            return Candidate.from_json(record, graph)
         except GraphError as error:
             raise LemonadeError(f"{error}. Without it candidate {record['id']} cannot be read.") from None
         except (KeyError, TypeError, ValueError) as error:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 
@@ -17,7 +17,10 @@ from lemonade.errors import LemonadeError
 from lemonade.facts import DataFacts
 from lemonade.journal import Line
 from lemonade.objectives import Objective
+from lemonade.settings_text import in_words
 from lemonade.types import Candidate, Evaluation, Spent, Status, candidate_id
+
+Settings = TypeVar("Settings", bound=pydantic.BaseModel)
 
 INTERRUPTED = "interrupted"
 """Why a run ended that can go on; with any other reason it is finished."""
@@ -122,20 +125,21 @@ class Ledger:
             elif kind == "candidates":
                 self._check_known(line["candidates"])
                 for record in line["candidates"]:
-                    _check_finite(record["costs"])
+                    # the graph is read only where it is needed
+                    _check_finite(Candidate.from_json(record, record["graph"]).costs)
                     self.candidates[record["id"]] = record
                 self.reports[line["generation"]] = line
             elif kind == "evaluation":
                 if line["id"] not in self.candidates:
                     raise LemonadeError(f"{self.path}: damaged, it lacks the candidate {line['id']}.")
-                one = self.evaluations[line["id"]] = Evaluation.from_json(known_fields(Evaluation, line))
+                one = self.evaluations[line["id"]] = Evaluation.from_json(line)
                 before = self.spent
                 trained = before.evaluations + (one.status is not Status.REJECTED)
                 self.arrivals[one.id] = Spent(trained, before.examples + one.examples, float(line["s"]))
             elif kind == "generation":
                 self.generations.append(self._generation(line))
             elif kind == "resume":
-                budget = BudgetSettings.model_validate(line["budget"])
+                budget = self._settings(BudgetSettings, line["budget"])
                 self.config = self.config.model_copy(update={"budget": budget})
             # whatever comes after an end line belongs to a run that goes on
             self.ended = str(line["reason"]) if kind == "end" else ""
@@ -151,11 +155,7 @@ class Ledger:
         try:
             yield
         except pydantic.ValidationError as error:
-            name = ".".join(map(str, error.errors()[0]["loc"]))
-            raise LemonadeError(
-                f"{self.path}: '{name}' of its config means nothing to this lemonade; it was written by version "
-                f"{self.environment.get('lemonade')}."
-            ) from None
+            raise LemonadeError(f"{self.path}: damaged, {in_words(error)}.") from None
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise LemonadeError(f"{self.path}: damaged, a line lacks something ({error!r}).") from None
 
@@ -174,11 +174,21 @@ class Ledger:
 
     def _begin(self, line: Line) -> None:
         self.environment, self.plugins = line.get("environment", {}), line.get("plugins", {})
-        self.config = Config.model_validate(line["config"])
+        self.config = self._settings(Config, line["config"])
         self.facts = DataFacts.from_json(line["facts"])
         self.objectives = tuple(Objective.from_json(one) for one in line["objectives"])
         if not self.objectives:
             raise KeyError("objectives")
+
+    def _settings(self, kind: type[Settings], told: Any) -> Settings:
+        try:
+            return kind.model_validate(told)
+        except pydantic.ValidationError as error:
+            name = ".".join(map(str, error.errors()[0]["loc"]))
+            raise LemonadeError(
+                f"{self.path}: '{name}' of its config means nothing to this lemonade; it was written by version "
+                f"{self.environment.get('lemonade')}."
+            ) from None
 
     def _generation(self, line: Line) -> Generation:
         return Generation(
@@ -186,14 +196,8 @@ class Ledger:
             proposed=self.reports.get(line["generation"], {}).get("total", {}).get("proposed", 0),
             front=tuple(line["front"]),
             hypervolume=float(line["hypervolume"]),
-            spent=Spent(**known_fields(Spent, line["spent"])),
+            spent=Spent.from_json(line["spent"]),
         )
-
-
-def known_fields(kind: type[Candidate | Evaluation | Spent], record: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that this version knows; a graph is stored apart."""
-    names = {one.name for one in fields(kind)} - {"graph"}
-    return {name: value for name, value in record.items() if name in names}
 
 
 def _check_finite(values: Mapping[str, float]) -> None:

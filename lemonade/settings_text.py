@@ -97,3 +97,12 @@ def expected(error: pydantic_core.ErrorDetails, whole: bool) -> str:
         return str(error["msg"]).removeprefix("Value error, ").split(", got ")[0]
     kind = _KINDS.get(bound.partition("_")[0], "")
     return f"expected {kind}" if kind else f"{error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def in_words(error: pydantic_core.ValidationError) -> str:
+    """The first thing that pydantic refuses, where it lies and what it is, for records that no person writes."""
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"'{name}' is missing"
+    return f"{name}: {expected(first, whole=False)}, got {str(first['input'])[:40]}"

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from lemonade.config import BudgetSettings, TrainingSettings
 from morphisms import Morphism, NetworkGraph, graph_from_json, graph_to_json
 
@@ -105,7 +107,7 @@ class Candidate:
     parent: str | None
     morphisms: tuple[Morphism, ...]
     generation: int
-    costs: Mapping[str, float]
+    costs: Mapping[str, int | float]  # pydantic leaves whole numbers whole
     examples: int
     seed: int
     origin: str = ""
@@ -140,11 +142,14 @@ class Candidate:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], graph: NetworkGraph) -> Candidate:
-        """Read what `to_json` wrote."""
+    def from_json(cls, data: Mapping[str, Any], genotype: Genotype) -> Candidate:
+        """Read what `to_json` wrote; fields of a later version are passed over.
+
+        Raises:
+            KeyError, TypeError, ValueError: if something is missing or of another kind.
+        """
         morphisms = tuple(Morphism.from_json(record) for record in data["morphisms"])
-        hurdle = Hurdle(**data["hurdle"]) if data.get("hurdle") else None
-        return cls(**{**data, "morphisms": morphisms, "genotype": graph, "hurdle": hurdle})
+        return _CANDIDATE.validate_python({**data, "morphisms": morphisms, "genotype": genotype})
 
 
 @dataclass(frozen=True)
@@ -257,7 +262,7 @@ class Evaluation:
 
     id: str
     status: Status
-    values: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, int | float] = field(default_factory=dict)
     stages: Mapping[str, Stage] = field(default_factory=dict)
     seconds: float = 0.0
     device: str = "cpu"
@@ -273,10 +278,12 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Evaluation:
-        """Read what `to_json` wrote."""
-        stages = {name: Stage(**stage) for name, stage in data["stages"].items()}
-        curve = tuple((int(examples), float(loss)) for examples, loss in data["curve"])
-        return cls(**{**data, "status": Status(data["status"]), "stages": stages, "curve": curve})
+        """Read what `to_json` wrote; fields of a later version are passed over.
+
+        Raises:
+            pydantic.ValidationError: if something is missing or of another kind.
+        """
+        return _EVALUATION.validate_python(data)
 
     @property
     def examples(self) -> int:
@@ -297,6 +304,11 @@ class Spent:
     evaluations: int = 0
     examples: int = 0
     seconds: float = 0.0
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Spent:
+        """Read what `dataclasses.asdict` made; as `Evaluation.from_json`."""
+        return _SPENT.validate_python(data)
 
 
 @dataclass(frozen=True)
@@ -345,3 +357,6 @@ class Progress:
     smallest: Standing | None = None
     least: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
+
+
+_CANDIDATE, _EVALUATION, _SPENT = TypeAdapter(Candidate), TypeAdapter(Evaluation), TypeAdapter(Spent)

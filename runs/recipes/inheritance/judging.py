@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import lemonade
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
@@ -16,8 +18,8 @@ from lemonade.types import Status
 from morphisms import build_module, params
 from morphisms.module import GraphModule
 
-LADDER = (1, 2, 3, 4, 6, 8, 12, 16)
-"""Widths of the first block of the hand-made chains."""
+LADDER, RUNGS = (2, 3, 4, 6, 8, 12, 16, 24, 32), 8
+"""Widths of the first block of the hand-made chains, up to the widest start network's, and how many are trained."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,14 @@ class Court:
         return found
 
     def ladder(self, seed: int, examples: int, training: TrainingSettings) -> list[Network]:
-        """Eight chains, each trained on an eighth of the examples."""
+        """Chains with sizes spread over the box, each trained on an equal share of the examples."""
+        chains = [chain(self.data.input_shape, len(self.data.classes), width, 3) for width in LADDER]
+        within = [graph for graph in chains if self.box[1].low <= params(graph) <= self.box[1].high]
         found = []
-        for width in LADDER:
-            graph = chain(self.data.input_shape, len(self.data.classes), width, 3)
-            module = build_module(graph, seed=1000 * seed + width)
-            train(module, self.data, training, examples=examples // len(LADDER), seed=seed, device="cpu")
+        rungs = np.unique(np.linspace(0, len(within) - 1, RUNGS).round().astype(int))
+        for graph in (within[position] for position in rungs):
+            module = build_module(graph, seed=1000 * seed + params(graph))
+            train(module, self.data, training, examples=examples // len(rungs), seed=seed, device="cpu")
             found.append(self.read(module, params(graph)))
         return found
 

@@ -15,10 +15,10 @@ it ended.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import re
 import shutil
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,14 @@ from lemonade.files import write_whole
 from lemonade.front import Axis
 from lemonade.records import read_record
 from lemonade.runfolder import CONFIG, ENVIRONMENT, WEIGHTS
-from lemonade.settings import make_config, parse_assignment, with_budget
+from lemonade.settings import SECTIONS, dump_config, make_config, parse_assignment, with_budget
 from lemonade.trials import Planned, carry_out, check_plan
 
 OURS = "inherited"
 LADDER = "ladder"
 CONFIGS, ROWS = "config", "rows"
+SAME = ("dataset", "data", "objectives", "limits", "boxes", "budget", "selection")
+"""Settings that make a hypervolume comparable with another."""
 ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", LADDER)
 
 
@@ -60,8 +62,16 @@ class Study:
     court: Court
 
     def planned(self, arm: str, seed: int) -> Planned:
-        """The search of an arm and a seed; the weights of all its children are kept."""
-        return Planned(arm, with_budget(make_config(None, self.of(arm, seed))), self.runs / file_name(arm, seed))
+        """The search of an arm and a seed; the weights of all its children are kept.
+
+        Raises:
+            LemonadeError: for wrong settings, and for those that would make it no rival of the others.
+        """
+        config = with_budget(make_config(None, self.of(arm, seed)))
+        wanted = self.config.model_copy(update={"seed": seed, "keep": "all"})
+        if key := _differing(_told(config), _told(wanted), (*SAME, "seed", "keep")):
+            raise LemonadeError(f"--arms {arm}: {key} has to be the same for all arms.")
+        return Planned(arm, config, self.runs / file_name(arm, seed))
 
     def check(self, arm: str, seed: int) -> None:
         """Say whatever is wrong with a search that is still to be made, gone on with or judged.
@@ -77,20 +87,22 @@ class Study:
                 f"{one.folder}: its weights were deleted once it had been judged. Delete it, or give another --runs."
             )
 
-    def check_row(self, arm: str, seed: int) -> None:
-        """Refuse what was judged in another box or after another budget.
+    def check_rows(self, rows: Collection[tuple[str, int]]) -> None:
+        """Refuse what was judged with other settings: all of them in an arm that is asked for, `SAME` in others.
 
         Raises:
             LemonadeError: naming the file and the setting.
         """
-        path = self.out / CONFIGS / f"{file_name(arm, seed)}.yaml"
-        there = yaml.safe_load(path.read_text()) if path.exists() else {}
-        wanted = self.config.model_dump(mode="json")
-        for name in ("dataset", "objectives", "boxes", "budget"):
-            if name in there and there[name] != wanted[name]:
+        asked = {file_name(arm, seed): self.planned(arm, seed).config for arm, seed in rows if arm != LADDER}
+        for path in sorted((self.out / ROWS).glob("*.json")):
+            told = self.out / CONFIGS / f"{path.stem}.yaml"
+            if not told.exists():
+                continue
+            there, wanted = yaml.safe_load(told.read_text()), _told(asked.get(path.stem, self.config))
+            if key := _differing(wanted, there, (*SAME, "search", "space", "training") if path.stem in asked else SAME):
+                was, now = _flat(there)[key], _flat(wanted)[key]
                 raise LemonadeError(
-                    f"{path} has {name}={there[name]}, but {wanted[name]} is asked for. "
-                    "Give the same settings, or another --out."
+                    f"{told} has {key}={was}, but {now} is asked for. Give the same settings, or another --out."
                 )
 
     def row_of(self, arm: str, seed: int) -> Path:
@@ -107,9 +119,6 @@ class Study:
             settings |= {"inherit": False, "training.child_examples": times * budget.child}
             settings |= {"training.initial_factor": 1.0, "method": "random" if kind == "random" else "lemonade"}
         changed = dict(parse_assignment(text) for text in re.split(r",(?=[\w.]+=)", changes) if text)
-        for key in changed:
-            if key.split(".")[0] in ("dataset", "data", "seed", "keep", "boxes", "budget"):
-                raise LemonadeError(f"--arms {arm}: {key} has to be the same for all arms.")
         return settings | changed
 
     def judged(self, arm: str, seed: int) -> dict[str, Any]:
@@ -124,6 +133,8 @@ class Study:
                 raise LemonadeError("--arms: the ladder sees as many images as a search did; name one before it.")
             examples = max(others)
             networks = self.court.ladder(seed, examples, self.config.training)
+            (self.out / CONFIGS).mkdir(parents=True, exist_ok=True)
+            (self.out / CONFIGS / f"{file_name(arm, seed)}.yaml").write_text(dump_config(self.config))
             spent, trace = {"examples": examples}, []
         else:
             (run,) = carry_out([self.planned(arm, seed)], ())
@@ -138,6 +149,22 @@ class Study:
         return {"arm": arm, "seed": seed, **spent, **self.court.verdict(networks), "trace": trace, "front": front}
 
 
+def _told(config: Config) -> dict[str, Any]:
+    return config.model_dump(mode="json")
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any], names: Collection[str]) -> str:
+    """The first of these settings that differs, "" if none does; those that one version alone has do not count."""
+    mine, theirs = _flat(one), _flat(other)
+    return next((key for key in mine if key.split(".")[0] in names and key in theirs and mine[key] != theirs[key]), "")
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names and values of all settings."""
+    sections = {name: told if name in SECTIONS else {"": told} for name, told in settings.items()}
+    return {f"{name}.{key}".rstrip("."): value for name, told in sections.items() for key, value in told.items()}
+
+
 def file_name(arm: str, seed: int) -> str:
     """A name for files of that arm and seed."""
     return f"{re.sub(r'[^A-Za-z0-9_.=-]+', '_', arm)}-{seed}"
@@ -148,13 +175,13 @@ def main() -> None:
     arguments = _arguments()
     study = _study(arguments)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    for arm, seed in itertools.product(arguments.arms, seeds):  # before anything is trained for one of them
-        if study.row_of(arm, seed).exists():
-            study.check_row(arm, seed)
-        elif arm != LADDER:
+    wanted = [(arm, seed) for seed in seeds for arm in arguments.arms]
+    study.check_rows(wanted)  # before anything is trained
+    for arm, seed in wanted:
+        if arm != LADDER and not study.row_of(arm, seed).exists():
             study.check(arm, seed)
     (arguments.out / ROWS).mkdir(parents=True, exist_ok=True)
-    for seed, arm in itertools.product(seeds, arguments.arms):
+    for arm, seed in wanted:
         path = study.row_of(arm, seed)
         if not path.exists():
             write_whole(path, json.dumps(study.judged(arm, seed)), "Make room, and give the same command again")
@@ -174,7 +201,7 @@ def _study(arguments: argparse.Namespace) -> Study:
     settings |= {"budget.time": arguments.time, "budget.examples": arguments.examples}
     settings |= {"training.child_examples": arguments.child_examples}
     settings |= settings_of(arguments)
-    config = make_config(None, settings)
+    config = with_budget(make_config(None, settings))
     with Assembly(config, start=False) as parts:
         box = (Axis(*config.boxes["error"], False), Axis(*config.boxes["params"], True))
         test = load_test(config.dataset, config.data)
