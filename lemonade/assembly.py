@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lemonade import numbers
-from lemonade.budgets import ChildBudget, long_starts, shares_of_run
+from lemonade.budgets import ChildBudget, image_seconds, long_starts, shares_of_run
 from lemonade.checks import check_names
 from lemonade.config import Config
 from lemonade.errors import LemonadeError, UnreadableImagesError
@@ -242,6 +242,7 @@ class Assembly:
             initial_examples=self.child_budget.initial,
             long_starts=long_starts(config, self.device.type, self.workers),
             taught=config.training.teacher_share > 0,
+            effort=lambda graph: image_seconds(graph, self.device.type),
         )
 
     def _space(self) -> Space[NetworkGraph]:

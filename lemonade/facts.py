@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from pydantic import TypeAdapter
+
 
 @dataclass(frozen=True)
 class DataFacts:
@@ -48,9 +50,6 @@ class DataFacts:
         """Read what `to_json` wrote.
 
         Raises:
-            TypeError: if a fact is missing or unknown.
+            pydantic.ValidationError: if a fact is missing or of another kind.
         """
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
-        }
-        return cls(**values)
+        return TypeAdapter(cls).validate_python(data)

@@ -105,9 +105,11 @@ class Objective:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Objective:
-        """Read what `to_json` wrote."""
-        low, high = data["box"]
-        return cls(data["name"], data["unit"], Kind(data["kind"]), (low, high), data["log"], data["description"])
+        """Read what `to_json` wrote; KeyError, TypeError or ValueError if it is something else."""
+        (low, high), name = data["box"], data["name"]
+        if not isinstance(name, str):
+            raise TypeError(f"name is {name}")
+        return cls(name, data["unit"], Kind(data["kind"]), (low, high), data["log"], data["description"])
 
 
 _BUILT_IN = (

@@ -126,6 +126,7 @@ class TestChild:
         assert trained(Hurdle(0.3, 1.01 * loss)).values == whole.values  # passing changes nothing
         stopped = trained(Hurdle(0.3, 0.99 * loss))
         assert stopped.status is Status.STOPPED
+        assert stopped.curve == whole.curve[: len(stopped.curve)] and stopped.curve[-1][0] == stopped.examples
         assert 1_800 <= stopped.examples <= 2_200
         assert stopped.payload[EARLY_LOSS] == pytest.approx(loss)
         assert stopped.weights is None and not stopped.values

@@ -70,7 +70,15 @@ class ParentLostError(Exception):
 
 
 class StoppedError(Exception):
-    """A child did not pass its hurdle."""
+    """A child did not pass its hurdle.
+
+    Attributes:
+        curve: Its learning curve, as far as it went.
+    """
+
+    def __init__(self, message: str, curve: tuple[tuple[int, float], ...]) -> None:
+        super().__init__(message)
+        self.curve = curve
 
 
 class DivergedError(Exception):
@@ -98,7 +106,7 @@ def evaluate_child(job: Job, bench: Bench) -> Evaluation:
             status, message = Status.FAILED, _one_line(error)
             payload[RUN_FAULT] = f"{job.output}: the weights cannot be written ({message})."
     except StoppedError as error:
-        status, message = Status.STOPPED, str(error)
+        status, message, curve = Status.STOPPED, str(error), error.curve
     except DivergedError as error:
         status, message = Status.DIVERGED, str(error)
     except ParentLostError as error:
@@ -160,7 +168,9 @@ def _trained(
     if hurdle is not None and result.stopped:
         stages["trained"] = _stage(Reading(1.0, 1.0, 0), result.examples, began)
         payload[EARLY_LOSS] = loss = hurdle.reading(result.curve, left)
-        raise StoppedError(f"loss {loss:.3f} after {result.examples:,} examples, more than {hurdle.loss:.3f}")
+        raise StoppedError(
+            f"loss {loss:.3f} after {result.examples:,} examples, more than {hurdle.loss:.3f}", result.curve
+        )
     stages["trained"] = _after(result, module, bench, None, began)
     _check(result, "while training")
     return module, result.curve

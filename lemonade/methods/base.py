@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lemonade.budgets import training_effort
 from lemonade.config import SearchSettings
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front
@@ -35,6 +36,7 @@ class Setting:
         initial_examples: Training images an initial network may see.
         long_starts: Start networks that are trained for so long at the same time where others are cut out of them.
         taught: Whether children that inherit may learn from a teacher.
+        effort: How long a genotype is likely to train on an image, where the run trains, in any unit.
     """
 
     search: SearchSettings
@@ -50,6 +52,7 @@ class Setting:
     initial_examples: int
     long_starts: int = 1
     taught: bool = True
+    effort: Callable[[Any], float] = training_effort
 
     def candidate_seed(self, number: int) -> int:
         """Seed of the candidate with that number; what happens to one does not depend on the others."""

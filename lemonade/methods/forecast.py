@@ -164,7 +164,7 @@ class Forecast:
             coverage.add(float(shown(member.deciding)), points)
         found, deviation = self._model().predict([one.all for one in features])
         quantiles = found[:, None] + deviation[:, None] * ndtri([*_PROBABILITIES, 0.5])[None, :]
-        logs = self._bend().straight(quantiles) + np.array([one.parent for one in features])[:, None]
+        logs = self._bend(self._finished()).straight(quantiles) + np.array([one.parent for one in features])[:, None]
         values = shown(np.exp(logs))
         errors, middle = values[:, :-1], values[:, -1]
         reached = coverage.reached([list(one.values()) for one in costs])
@@ -221,27 +221,27 @@ class Forecast:
         size = tuning_size(len(finished))
         if self._scales is None or self._scales[0] != size:
             self._scales = (size, self._tuned(finished[:size]))
-        return ErrorModel(*self._learned(self._filled()), self._scales[1])
+        return ErrorModel(*self._learned(self._filled(), self._bend(finished)), self._scales[1])
 
     def _tuned(self, rows: Sequence[_Row]) -> Scales:
-        features, values = self._learned(rows)
+        features, values = self._learned(rows, self._bend(rows))  # of these alone: a run that goes on tunes as before
         if self._setting.search.predict == "change":
             return tuned(features, values)
         groups = self._setting.space.groups()
         return grouped(features, values, [len(features[0]) - sum(groups), *groups])
 
-    def _bend(self) -> Bend:
+    def _bend(self, finished: Sequence[_Row]) -> Bend:
         """How errors are laid out for the model: changes of their logarithms as they are."""
         if self._setting.search.predict == "change":
             return Bend(0.0, 0.0)
-        return Bend.of([row.log_error for row in self._finished()])
+        return Bend.of([row.log_error for row in finished])
 
-    def _learned(self, rows: Sequence[_Row]) -> tuple[list[tuple[float, ...]], NDArray[np.float64]]:
+    def _learned(self, rows: Sequence[_Row], bend: Bend) -> tuple[list[tuple[float, ...]], NDArray[np.float64]]:
         """Features, and what the model is to say of them."""
         changes = np.array([row.log_error - row.features.parent for row in rows])
         if self._setting.search.predict == "change":
             changes = np.minimum(changes, WORST_CHANGE)
-        return [row.features.all for row in rows], self._bend().bent(changes)
+        return [row.features.all for row in rows], bend.bent(changes)
 
     def _box(self, members: Sequence[Known], costs: Sequence[Mapping[str, float]]) -> tuple[Axis, list[Axis]]:
         """The box that gains are told in: the run's, or what lies between the members and the proposals."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lemonade.budgets import training_effort
 from lemonade.density import inverse_density_weights
 from lemonade.methods.base import Setting
 from lemonade.methods.beginning import Beginning
@@ -179,7 +178,7 @@ class Lemonade(Generational):
                 chosen = self._forecast.ranked(
                     [features for one in proposals if (features := self._features(one)) is not None],
                     [one.costs for one in proposals],
-                    [1.0 if search.gain_per == "child" else training_effort(one.genotype) for one in proposals],
+                    [1.0 if search.gain_per == "child" else self.setting.effort(one.genotype) for one in proposals],
                     self._front.ids,
                     children,
                     chosen,
