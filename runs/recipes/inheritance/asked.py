@@ -1,10 +1,11 @@
-"""What the commands of this folder are asked: a data set and settings, as `lemonade search` takes them."""
+"""What the commands of this folder are asked: a data set and settings, as `lemonade search` has them, and a folder."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lemonade.config import Config
@@ -16,6 +17,37 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """``--dataset`` and ``--set``, which `settings_of` and `config_of` read."""
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as in `lemonade search`")
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """``--out``, a folder that is made at once, so that nothing is trained for one that cannot be."""
+    parser.add_argument("--out", type=_folder, required=True)
+
+
+def _folder(text: str) -> Path:
+    try:
+        Path(text).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text}: cannot be made ({error.strerror}). Choose another one.") from None
+    return Path(text)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, for ``type=`` of an argument."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got '{text}'")
+    return int(text)
+
+
+def positive_number(text: str) -> float:
+    """A number above 0, for ``type=`` of an argument."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got '{text}'")
+    return value
 
 
 def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from asked import add_out, positive, run_main
 from numpy.typing import NDArray
 from outcome import write_origin, write_table
 from torch import Tensor
 
 import lemonade
 from lemonade.data import Dataset, Split, load_dataset, load_test
+from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front, hypervolume
 from lemonade.training.measure import logits
 from lemonade.types import Status
@@ -137,12 +139,14 @@ def main() -> None:
     """Read, choose, write down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--images", type=int, nargs="+", default=(100, 300, 1_000, 5_000))
+    parser.add_argument("--images", type=positive, nargs="+", default=(100, 300, 1_000, 5_000))
     parser.add_argument("--error", type=float, nargs=2, default=(0.0, 0.3), help="the box's side of the error")
     parser.add_argument("--params", type=float, nargs=2, default=(10**2.5, 1e6), help="and of the parameters")
-    parser.add_argument("--out", type=Path, required=True)
+    add_out(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if not 0 <= arguments.error[0] < arguments.error[1] or not 0 < arguments.params[0] < arguments.params[1]:
+        parser.error("--error and --params: expected the low end of the box, then the high one")
     box = (Axis(*arguments.error, False), Axis(*arguments.params, True))
     rng = np.random.default_rng(0)
     outcomes: dict[tuple[int, str], list[tuple[float, float]]] = {}
@@ -156,7 +160,8 @@ def main() -> None:
                 images = rng.permutation(len(data.validation))[:count]
                 for way, outcome in judged(networks, images, box).items():
                     outcomes.setdefault((count, way), []).append(outcome)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if not outcomes:
+        raise LemonadeError("--images: the runs have fewer validation images. Give a smaller number.")
     rows: list[dict[str, Any]] = [
         {
             "validation images": count,
@@ -172,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

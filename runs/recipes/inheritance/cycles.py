@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 import copy
-from pathlib import Path
 from typing import Any
 
-from asked import add_settings, config_of, run_main
+from asked import add_out, add_settings, config_of, positive, positive_number, run_main
 from outcome import write_origin, write_table
 
 from lemonade.data import load_dataset
@@ -45,7 +44,6 @@ def main() -> None:
             go_on(module, cycle, 10 + number, rate, "trained on", arguments.first + number * cycle)
     fresh = build_module(graph, seed=arguments.seed)
     go_on(fresh, arguments.first + arguments.cycles * cycle, arguments.seed, usual, "in one go", 0)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     write_table(rows, arguments.out / f"cycles-{params(graph)}.csv")
     write_origin(arguments.out)
 
@@ -53,13 +51,13 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_settings(parser)
-    parser.add_argument("--width", type=int, default=8, help="channels of the chain's first block")
-    parser.add_argument("--first", type=int, default=40_000, help="images of the first training")
-    parser.add_argument("--cycle", type=int, default=20_000, help="images of each training that follows")
-    parser.add_argument("--cycles", type=int, default=4)
-    parser.add_argument("--rates", type=float, nargs="+", default=(0.3, 0.1, 0.03))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--width", type=positive, default=8, help="channels of the chain's first block")
+    parser.add_argument("--first", type=positive, default=40_000, help="images of the first training")
+    parser.add_argument("--cycle", type=positive, default=20_000, help="images of each training that follows")
+    parser.add_argument("--cycles", type=positive, default=4)
+    parser.add_argument("--rates", type=positive_number, nargs="+", default=(0.3, 0.1, 0.03))
+    parser.add_argument("--seed", type=positive, default=1)
+    add_out(parser)
     return parser.parse_args()
 
 

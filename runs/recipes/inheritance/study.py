@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from asked import add_settings, run_main, settings_of
+from asked import add_out, add_settings, positive, run_main, settings_of
 from figures import draw
 from judging import Court
 from outcome import write_table
@@ -210,11 +210,17 @@ def _study(arguments: argparse.Namespace) -> Study:
 
 
 def _row(path: Path) -> dict[str, Any]:
-    return read_record(path, dict, "what it tells is judged again, or searched for if weights are gone")
+    return read_record(path, _whole_row, "what it tells is searched for and judged again, with another --runs")
+
+
+def _whole_row(told: dict[str, Any]) -> dict[str, Any]:
+    for name in ("arm", "seed", "examples", "test", "possible", "trace", "front"):
+        told[name]  # a KeyError if it is not there
+    return told
 
 
 def _arm(text: str) -> str:
-    if text.partition(":")[0] not in ARMS:
+    if text.partition(":")[0] not in ARMS or text.startswith(f"{LADDER}:"):
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(ARMS)}, perhaps with :KEY=VALUE, got '{text}'")
     return text
 
@@ -224,15 +230,15 @@ def _arguments() -> argparse.Namespace:
     add_settings(parser)
     parser.add_argument("--time", help="of each search, such as 60s")
     parser.add_argument("--examples", help="training images of each search, in place of or beside --time")
-    parser.add_argument("--child-examples", type=int, help="training images a child sees; default: as in a search")
+    parser.add_argument("--child-examples", type=positive, help="training images a child sees; default: as in a search")
     parser.add_argument("--error", type=float, nargs=2, default=(0.0, 0.3), help="the box's side of the error")
     parser.add_argument("--params", type=float, nargs=2, default=(10**2.5, 1e6), help="and of the parameters")
-    parser.add_argument("--limits", type=int, nargs="+", default=(1_000, 5_000), help="sizes to tell the error at")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--limits", type=positive, nargs="+", default=(1_000, 5_000), help="sizes to tell the error at")
+    parser.add_argument("--seeds", type=positive, default=3)
+    parser.add_argument("--first-seed", type=positive, default=1)
     parser.add_argument("--arms", nargs="+", default=ARMS, type=_arm, help="default: %(default)s")
     parser.add_argument("--runs", type=Path, default=Path("runs/inheritance-study"), help="where the run folders go")
-    parser.add_argument("--out", type=Path, required=True)
+    add_out(parser)
     return parser.parse_args()
 
 

@@ -21,7 +21,7 @@ def by_arm(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 def steps(row: Row) -> list[Row]:
     """The trace of a run, and its end (the last generation may not have been brought to its own)."""
-    return [*row["trace"], {name: row[name] for name in ("examples", "seconds", "test")}]
+    return [*row["trace"], {name: row[name] for name in ("examples", "seconds", "test") if name in row}]
 
 
 def median_curve(rows: Sequence[Row], axis: str, at: Sequence[float], quantile: float = 0.5) -> np.ndarray[Any, Any]:
@@ -80,7 +80,7 @@ def _against(ours: Sequence[Row], rival: Sequence[Row]) -> dict[str, Any]:
         "p": mann_whitney(mine, theirs),
     }
     for axis in ("examples", "seconds"):
-        if rival[0]["trace"]:
+        if axis in rival[0]:  # of a ladder examples alone: it has its result at its end
             goal = float(np.median([row["test"] for row in rival]))
             found[f"{axis} the rival needed for its median"] = needed(rival, axis, goal)
             found[f"{axis} ours needed for it"] = needed(ours, axis, goal)

@@ -10,11 +10,10 @@ share of the targets and by peak rate.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from asked import add_settings, config_of, run_main
+from asked import add_out, add_settings, config_of, positive, positive_number, run_main
 from outcome import write_origin, write_table
 
 from lemonade.data import calibration_batch, load_dataset
@@ -82,7 +81,6 @@ def main() -> None:
         print(row, flush=True)
         wide, weights = graph, own
         children += _children(laboratory, wide, weights)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     write_table(cut, arguments.out / "cut.csv")
     write_table(children, arguments.out / "children.csv")
     write_origin(arguments.out)
@@ -129,15 +127,20 @@ def _children(laboratory: Laboratory, graph: NetworkGraph, weights: Weights) -> 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_settings(parser)
-    parser.add_argument("--widths", type=int, nargs="+", default=(32, 16, 8, 4), help="each half of the one before")
-    parser.add_argument("--first", type=int, default=36_800, help="images that the widest chain sees")
-    parser.add_argument("--child", type=int, default=18_400, help="images that all others see")
+    parser.add_argument("--widths", type=positive, nargs="+", default=[32, 16, 8, 4], help="each half the last one")
+    parser.add_argument("--first", type=positive, default=36_800, help="images that the widest chain sees")
+    parser.add_argument("--child", type=positive, default=18_400, help="images that all others see")
     parser.add_argument("--share", type=float, default=0.7, help="the teacher's, of the targets")
-    parser.add_argument("--rate", type=float, default=0.1, help="peak rate of what inherits")
-    parser.add_argument("--rates", type=float, nargs="+", default=(0.03, 0.1, 0.2), help="other peak rates to try")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True)
-    return parser.parse_args()
+    parser.add_argument("--rate", type=positive_number, default=0.1, help="peak rate of what inherits")
+    parser.add_argument("--rates", type=positive_number, nargs="+", default=(0.03, 0.1, 0.2), help="others to try")
+    parser.add_argument("--seed", type=positive, default=1)
+    add_out(parser)
+    arguments = parser.parse_args()
+    if arguments.widths != sorted(arguments.widths, reverse=True):
+        parser.error("--widths: expected the widest first")
+    if not 0 < arguments.share <= 1:
+        parser.error(f"--share: expected a share above 0, got {arguments.share:g}")
+    return arguments
 
 
 if __name__ == "__main__":
