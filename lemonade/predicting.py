@@ -64,6 +64,8 @@ def predict(
     """
     run = run if isinstance(run, Run) else Run.load(run)
     listed = [images] if isinstance(images, (str, Path)) else images
+    if "" in listed:
+        raise LemonadeError("images: expected files and folders, got an empty name.")
     return predictions(Subject.of(run, run.member(model), weights), [Path(one) for one in listed], top, device)
 
 

@@ -53,6 +53,10 @@ OnRun = Callable[[Planned, Run | None], None]
 """Called before a run with None, and behind it with what came of it."""
 
 
+MOST_SEEDS = 10_000
+"""What is typed beyond is a slip."""
+
+
 def compare(
     runs: str | Path | Run | Sequence[str | Path | Run] = (),
     *,
@@ -110,8 +114,8 @@ def planned(methods: str | Sequence[str], seeds: int, folder: Path, settings: Ma
     Raises:
         LemonadeError: for a method, a setting or a number of seeds that is none.
     """
-    if seeds < 1:
-        raise LemonadeError(f"seeds: expected a whole number from 1 on, got {seeds}.")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise LemonadeError(f"seeds: expected a whole number from 1 to {MOST_SEEDS:,}, got {seeds}.")
     names = [one.strip() for one in (_BETWEEN.split(methods) if isinstance(methods, str) else methods)]
     if not all(names) or len(set(names)) < len(names):
         raise LemonadeError(f"methods: expected different names with commas between, got '{','.join(names)}'.")

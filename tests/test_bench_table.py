@@ -106,6 +106,8 @@ def test_a_bad_table_is_refused_with_its_place(case, tmp_path, capsys):
         (["--cost", "parms"], "unknown cost 'parms'. Did you mean 'params'"),
         (["--error", "val_accuracy"], "unknown error column 'val_accuracy'. Did you mean 'test_accuracy'"),
         (["--methods", "lemonad"], "unknown method 'lemonad'. Did you mean 'lemonade'"),
+        (["--methods", ""], "--methods: expected different names with commas between, got ''"),
+        (["--methods", "aging,aging"], "--methods: expected different names with commas between, got 'aging,aging'"),
         (["--seeds", "0"], "--seeds expects a whole number from 1 on, got '0'"),
         (["--evaluations", "many"], "--evaluations expects a whole number from 1 on, got 'many'"),
         (["--set", "search.childen=1"], "'search.childen' is not a setting. Did you mean 'search.children'"),

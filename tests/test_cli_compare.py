@@ -99,7 +99,7 @@ BAD = {
     ),
     "method": (("--methods", "lemonade,agin"), "unknown method 'agin'. Did you mean 'aging'?"),
     "space": (("--methods", "local"), "method 'local' does not exist on the space 'network'."),
-    "seeds": (("--methods", "random", "--seeds", "0"), "seeds: expected a whole number from 1 on, got 0"),
+    "seeds": (("--methods", "random", "--seeds", "0"), "seeds: expected a whole number from 1 to 10,000, got 0"),
     "size": (("a", "--within", "params>5"), "expects NAME<=NUMBER, got 'params>5'"),
     "data": (("a", "c"), "can't be compared: they differ in split (5eed against other)."),
 }

@@ -288,7 +288,7 @@ def test_runs_are_planned_seed_by_seed(tmp_path):
 BAD = {
     "twice": ({"methods": "aging,aging"}, "expected different names with commas between"),
     "empty": ({"methods": "aging,,random"}, "expected different names with commas between"),
-    "seeds": ({"methods": "aging", "seeds": 0}, "seeds: expected a whole number from 1 on, got 0"),
+    "seeds": ({"methods": "aging", "seeds": 0}, "seeds: expected a whole number from 1 to 10,000, got 0"),
     "setting": ({"methods": "aging:search.childs=2"}, "'search.childs' is not a setting"),
     "no value": ({"methods": "aging:search.children"}, "expects key=value"),
     "no folder": ({"methods": "aging", "out": None}, "give out=FOLDER"),

@@ -304,6 +304,8 @@ class TestExport:
         folder = lemonade.export(run, models="c0003", to=["safetensors"], licence="apache-2.0")[0].folder
         head = yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
         assert (head["license"], head["pipeline_tag"]) == ("apache-2.0", "image-classification")
+        lemonade.export(run, models="c0003", to="python")  # adds a file, and keeps what was said of all
+        assert "license: apache-2.0\n" in (folder / "README.md").read_text()
         result = head["model-index"][0]["results"][0]
         assert result["metrics"][0]["value"] == pytest.approx(
             1 - lemonade.Run.load(run).member("c0003").values["error"], abs=1e-5

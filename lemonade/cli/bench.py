@@ -70,6 +70,8 @@ def table(
     from lemonade.methods import check_method, methods_on
 
     chosen = names_in(methods) if methods is not None else methods_on("table")
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise LemonadeError(f"--methods: expected different names with commas between, got '{methods}'.")
     for name in chosen:
         check_method(name, "table")
     runs, budget = _whole(seeds, "--seeds"), _whole(evaluations, "--evaluations")

@@ -24,7 +24,10 @@ PushDir = Annotated[
     Path | None,
     typer.Option("--push-dir", metavar="DIR", help="Lay the files out in this folder as a model hub expects them."),
 ]
-Licence = Annotated[str, typer.Option("--licence", metavar="NAME", help="Licence for the cards, such as apache-2.0.")]
+Licence = Annotated[
+    str | None,
+    typer.Option("--licence", metavar="NAME", help="For the cards, such as apache-2.0 \\[default: as before]."),
+]
 
 
 def export(
@@ -33,7 +36,7 @@ def export(
     to: To = None,
     push_dir: PushDir = None,
     weights: options.WeightsKind = "auto",
-    licence: Licence = "unknown",
+    licence: Licence = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Export networks with their weights: safetensors, torch.export's archive, ONNX and a readable Python file.

@@ -66,7 +66,7 @@ class _Order:
 
     formats: Sequence[Format]
     weights: str
-    licence: str
+    licence: str | None
     images: Tensor
     checked_on: str
 
@@ -76,7 +76,7 @@ def export(
     models: str | Sequence[str] = "front",
     to: str | Sequence[str] = tuple(FORMATS),
     push_dir: str | Path | None = None,
-    licence: str = "unknown",
+    licence: str | None = None,
     weights: str = "auto",
     on_model: Callable[[Exported], None] | None = None,
 ) -> list[Exported]:
@@ -90,7 +90,7 @@ def export(
         to: Names of `FORMATS`; a format's companions come along (Python reads the safetensors).
         push_dir: A new or empty folder to lay out for a model hub as well: the files of one network, or a folder for
             each of several that were asked for.
-        licence: Goes into the cards.
+        licence: Goes into the cards, such as ``"apache-2.0"``; default: that of an earlier export, else ``"unknown"``.
         weights: ``"search"``, as the search left them; ``"retrained"``, the best on validation images of the longest
             trainings that `retrain` made; ``"auto"``, those if they are no worse there than the search's, by the
             reading that ranks members (the smoothed error below 1,000 validation images).
@@ -190,7 +190,8 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
         wanted = model.module(order.images)
     make_folder(folder, KEPT)
     sha256 = file_sha256(subject.path)
-    earlier = _earlier(folder, sha256, f"export {member.id} again")
+    earlier, licence = _earlier(folder, sha256, f"export {member.id} again")
+    licence = order.licence or licence
     files, problems = _files(model, folder, order, wanted)
     if not files:
         return Exported(member.id, folder, problem=problems[0])
@@ -207,18 +208,19 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
         "weights": subject.words,
         "sha256": sha256,
         "errors": dict(subject.errors),
+        "licence": licence,
         "files": [asdict(one) for one in whole],
     }
     # also where a format could not be written: there may be room for these
     for write in (
         partial(write_record, folder / EXPORT_RECORD, record, KEPT),
-        partial(write_whole, folder / CARD, card(subject, whole, order.licence), KEPT),
+        partial(write_whole, folder / CARD, card(subject, whole, licence), KEPT),
     ):
         try:
             write()
         except LemonadeError as error:
             problems.append(str(error))
-    own_card, problem = card(subject, files, order.licence), next(iter(problems), "")
+    own_card, problem = card(subject, files, licence), next(iter(problems), "")
     return Exported(member.id, folder, subject.words, files, kept, removed, own_card, problem)
 
 
@@ -233,20 +235,21 @@ def _files(model: Model, folder: Path, order: _Order, wanted: Tensor) -> tuple[t
     return tuple(files), []
 
 
-def _earlier(folder: Path, sha256: str, cure: str) -> list[Written]:
-    """What an earlier export of these weights left; the record of other weights is taken away.
+def _earlier(folder: Path, sha256: str, cure: str) -> tuple[list[Written], str]:
+    """What an earlier export of these weights left, and its licence; the record of other weights is taken away.
 
     Without a record nothing is known of the files there, also if this export breaks off among them.
     """
     path = folder / EXPORT_RECORD
     if not path.is_file():
-        return []
-    files, of = read_record(path, lambda told: ([Written(**one) for one in told["files"]], told.get("sha256")), cure)
-    if of == sha256:
-        return [one for one in files if one.format in FORMATS and (folder / one.file).is_file()]
+        return [], "unknown"
+    told = read_record(path, lambda told: told | {"files": [Written(**one) for one in told["files"]]}, cure)
+    licence = str(told.get("licence", "unknown"))
+    if told.get("sha256") == sha256:
+        return [one for one in told["files"] if one.format in FORMATS and (folder / one.file).is_file()], licence
     with writing(path, KEPT):
         path.unlink()
-    return []
+    return [], licence
 
 
 def _file(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor) -> Written:
