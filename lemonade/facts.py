@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -46,10 +46,13 @@ class DataFacts:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> DataFacts:
         """Read what `to_json` wrote.
 
         Raises:
             pydantic.ValidationError: if a fact is missing or of another kind.
         """
-        return TypeAdapter(cls).validate_python(data)
+        return _FACTS.validate_python(data)
+
+
+_FACTS = TypeAdapter(DataFacts)
