@@ -60,10 +60,6 @@ class Candidates(Mapping[str, Candidate]):
             return Candidate.from_json(record, graph)
         except GraphError as error:
             raise LemonadeError(f"{error}. Without it candidate {record['id']} cannot be read.") from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise LemonadeError(
-                f"{self._folder / JOURNAL}: the record of candidate {record.get('id')} is damaged ({error!r})."
-            ) from None
 
 
 class Run:

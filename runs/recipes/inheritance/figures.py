@@ -15,6 +15,8 @@ LEAST_ERROR = 2e-3
 OURS_COLOUR = "#d55e00"
 COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#999999", "#cc79a7", "#000000")
 """Okabe and Ito's, which colour-blind people can tell apart."""
+LEGEND_LETTERS = 120
+"""Of the labels that fit side by side below a figure of nine inches."""
 
 
 def draw(rows: Sequence[Row], ours: str, out: Path) -> None:
@@ -48,7 +50,9 @@ def _volumes(arms: dict[str, list[Row]], colours: dict[str, str]) -> Figure:
             axes.set_ylim(bottom=min(lows))
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("hypervolume on test images")
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=4)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    columns = max(1, min(4, LEGEND_LETTERS // max(map(len, labels), default=1)))
+    figure.legend(handles, labels, fontsize=8, loc="outside lower center", ncols=columns)
     return figure
 
 
