@@ -73,8 +73,11 @@ class Assembly:
         notify: Called with sentences about slow steps.
         start: Whether worker processes begin at once, while the data are read; without them nothing can be evaluated.
 
+    Attributes:
+        cost_failure: Why a cheap objective of the user's failed last on a proposal; empty if none did.
+
     Raises:
-        LemonadeError: for wrong settings or unreadable data.
+        LemonadeError: for wrong settings or unreadable data, and if such an objective fails on a start network.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Assembly:
         self.plugins = load_plugins(config.plugins)
         check_names(config)
         self.config = config
+        self.cost_failure = ""
         self._given = evaluator
         self._workers: WorkerEvaluator | None = None
         self._work: Path | None = None
@@ -116,14 +120,14 @@ class Assembly:
                 if one.dataset is not None
             }
             self._check_others()
+            self.facts = data_facts(self.dataset)
+            family = self._family()
+            if not family.starts:  # that is said by methods that begin with them
+                family = Family(self._space().starts())
+            shares = shares_of_run(config, family, self.device.type, self.workers)
         except BaseException:
             self.close()
             raise
-        self.facts = data_facts(self.dataset)
-        family = self._family()
-        if not family.starts:  # that is said by methods that begin with them
-            family = Family(self._space().starts())
-        shares = shares_of_run(config, family, self.device.type, self.workers)
         self.child_budget = ChildBudget.of(config.training, len(self.dataset.train), shares)
         self.smoothed = config.selection.is_smoothed(len(self.dataset.validation))
 
@@ -217,12 +221,20 @@ class Assembly:
     def _costs(self, graph: NetworkGraph) -> Mapping[str, float]:
         return costs(graph, self.objectives)
 
+    def _costs_if_any(self, graph: NetworkGraph) -> Mapping[str, float]:
+        """Costs of a proposal; all NaN where an objective of the user's fails: a search has others to go on with."""
+        try:
+            return self._costs(graph)
+        except LemonadeError as error:
+            self.cost_failure = str(error)
+            return {one.name: math.nan for one in self.objectives if one.kind is Kind.CHEAP}
+
     def _setting(self) -> Setting:
         config = self.config
         return Setting(
             search=config.search,
             space=self._space(),
-            costs=self._costs,
+            costs=self._costs_if_any,
             limits=self._limits(),
             # a limit below the box asks for what lies below it
             floors={
@@ -297,6 +309,8 @@ class Assembly:
             raise LemonadeError(f"{work}: the data cannot be laid out for the workers ({error}).") from None
         names = [objective.name for objective in self.objectives]
         self._workers.prepare(work / "data.safetensors", others, names, str(self.device), self.config.plugins)
+        if any(one.kind is Kind.MEASURED for one in self.objectives):
+            self._workers.settle()  # one that still imports torch would be measured as latency
         return self._workers
 
     def _check_others(self) -> None:

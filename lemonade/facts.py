@@ -23,7 +23,7 @@ class DataFacts:
         mean: Of each channel of the training images, which are in [0, 1].
         std: Of each channel.
         flip: Whether training flips images horizontally.
-        split_hash: SHA-256 of what lies in which split.
+        split_hash: Digest of what lies in which split.
         notes: Sentences a person should read.
         decoded: Whether the images were read from image files.
     """

@@ -76,9 +76,11 @@ class Run:
         evaluations: By id, in order of id. Of a generation under way, or one that the budget cut off, some are missing.
         generations: Those that came to their end.
         proposals: How the proposals of each generation fared by operator, of those under way too; see `Generation`.
+        proposed: How many there were of each generation, likewise.
         spent: Over all evaluations and all resumes.
         arrivals: What had been spent when each evaluation came in, by id, in order of arrival.
-        ended: Why the run stopped (``"done"`` or ``"interrupted"``); empty while it runs or after a crash.
+        ended: Why the run stopped (``"done"``, ``"exhausted"`` or ``"interrupted"``); empty while it runs or after a
+            crash.
         held: Whether a process had the run folder; None where the system cannot tell.
     """
 
@@ -95,6 +97,7 @@ class Run:
         self.proposals: Mapping[int, Mapping[str, Mapping[str, int]]] = {
             number: report.get("operators", {}) for number, report in ledger.reports.items()
         }
+        self.proposed: Mapping[int, int] = {number: ledger.proposed(number) for number in ledger.reports}
         self.arrivals: Mapping[str, Spent] = dict(ledger.arrivals)
         self.spent = ledger.spent
 

@@ -24,6 +24,8 @@ Settings = TypeVar("Settings", bound=pydantic.BaseModel)
 
 INTERRUPTED = "interrupted"
 """Why a run ended that can go on; with any other reason it is finished."""
+EXHAUSTED = "exhausted"
+"""Why a run ended that found nothing more to train, its budget not used up."""
 
 
 class State(StrEnum):
@@ -85,7 +87,8 @@ class Ledger:
         arrivals: What had been spent when each of them came in.
         reports: Lines on how proposals fared, by generation.
         generations: Those that came to their end.
-        ended: Why the run stopped (``"done"`` or ``"interrupted"``); empty while it runs or after a crash.
+        ended: Why the run stopped (``"done"``, ``"exhausted"`` or ``"interrupted"``); empty while it runs or after a
+            crash.
         seconds: Active seconds at the last line.
     """
 
@@ -111,6 +114,10 @@ class Ledger:
         """What all evaluations so far have used, and the active seconds at the last line."""
         last = next(reversed(self.arrivals.values()), Spent())
         return replace(last, seconds=self.seconds)
+
+    def proposed(self, number: int) -> int:
+        """Children proposed for a generation, duplicates included."""
+        return int(self.reports.get(number, {}).get("total", {}).get("proposed", 0))
 
     def take(self, line: Line) -> None:
         """Take in the next line; one of an unknown type tells nothing.
@@ -193,7 +200,7 @@ class Ledger:
     def _generation(self, line: Line) -> Generation:
         return Generation(
             number=line["generation"],
-            proposed=self.reports.get(line["generation"], {}).get("total", {}).get("proposed", 0),
+            proposed=self.proposed(line["generation"]),
             front=tuple(line["front"]),
             hypervolume=float(line["hypervolume"]),
             spent=Spent.from_json(line["spent"]),

@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lemonade.assembly import Assembly
+from lemonade.budgets import image_seconds
 from lemonade.config import BudgetSettings
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.journal import intact
+from lemonade.ledger import EXHAUSTED, INTERRUPTED
+from lemonade.numbers import quantity
 from lemonade.store import RunStore
 from lemonade.tracker import EventKind, OnEvent, Tracker
 from lemonade.types import RUN_FAULT, Candidate, Evaluation, Job, Status, Stored
-from morphisms import flops
 
 POLL_SECONDS = 0.25
 MOST_FAILURES = 40
@@ -53,6 +55,7 @@ class Loop:
         self.tracker = Tracker(assembly.objectives, assembly.smoothed, budget, on_event)
         self.candidates: dict[str, Candidate] = {}
         self.batch: list[Candidate] = []  # the generation under way, in order of id
+        self.proposed = 0  # for it
         self.queue: list[Candidate] = []  # those of it that are still to be submitted, in order of id
         self.running: dict[str, Candidate] = {}
         self.results: dict[str, Evaluation] = {}
@@ -79,9 +82,18 @@ class Loop:
                 f"no network could be trained; the first failure: {self._first_failure()}{self._cure()}"
             )
         self.store.write_front([member.id for member in Run.load(self.store.folder).front])
-        self.store.end("interrupted" if self.stop.requests else "done")
-        note = f"the search ends: the last {len(self.rejected)} networks were all rejected; the last one: "
-        self._tell("end", note + self.rejected[-1].message if self._hopeless else "")
+        why = "" if self.stop.requests else self._exhausted()
+        self.store.end(INTERRUPTED if self.stop.requests else EXHAUSTED if why else "done")
+        self._tell("end", why and f"the search ends: {why}")
+
+    def _exhausted(self) -> str:
+        """Why there is nothing left to train, whatever the budget; empty if there is."""
+        if self.search.finished:
+            return f"{self.assembly.config.method} finds no new network within the limits"
+        if self._hopeless:
+            last = self.rejected[-1].message
+            return f"the last {len(self.rejected)} networks were all rejected; the last one: {last}"
+        return ""
 
     @property
     def _hopeless(self) -> bool:
@@ -121,9 +133,9 @@ class Loop:
         generations: dict[int, list[Candidate]] = {}
         for candidate in earlier.candidates.values():
             generations.setdefault(candidate.generation, []).append(candidate)
-        ended = {one.number: one.proposed for one in earlier.generations}
+        ended = {one.number for one in earlier.generations}
         for number in sorted(generations):
-            self._begin(generations[number])
+            self._begin(generations[number], earlier.proposed.get(number, 0))
             self.search.adopt(self.batch)
             for candidate in self.batch:
                 if candidate.id in earlier.evaluations:
@@ -133,40 +145,45 @@ class Loop:
                 if self.queue:
                     lost = self.queue[0].id
                     raise LemonadeError(f"{earlier.folder}: the journal is damaged; it lacks the evaluation of {lost}.")
-                self._tell_search(ended[number])
+                self._tell_search()
 
     def _next_generation(self) -> bool:
         """Ask the method for the next generation; False if there is none."""
         candidates = self.search.ask()
         if candidates:
             self.store.append_batch(candidates, self.search.report)
-            self._begin(candidates)
+            self._begin(candidates, self.search.report.total.proposed)
             self._measure()
         return bool(candidates)
 
-    def _begin(self, candidates: Sequence[Candidate]) -> None:
-        self.batch = list(candidates)
+    def _begin(self, candidates: Sequence[Candidate], proposed: int) -> None:
+        self.batch, self.proposed = list(candidates), proposed
         self.queue = list(candidates)
         self.results = {}
         self.candidates.update({candidate.id: candidate for candidate in candidates})
 
-    def _tell_search(self, proposed: int) -> float:
+    def _tell_search(self) -> float:
         """Tell the method all results of the generation; returns the hypervolume of its front."""
         told = [self.results[candidate.id] for candidate in self.batch]
         self.rejected = [*self.rejected, *told] if all(one.status is Status.REJECTED for one in told) else []
         self.search.tell(told)
         self.batch = []
-        return self.tracker.generation_ended(self.search.front.ids, proposed)
+        return self.tracker.generation_ended(self.search.front.ids, self.proposed)
 
     def _end_generation(self) -> None:
         number = self.batch[0].generation
-        volume = self._tell_search(self.search.report.total.proposed)
+        volume = self._tell_search()
         front = self.search.front.ids
         self.store.generation(number, front, volume, self.tracker.spent(self.store.seconds))
         self.store.sync()
         if self.assembly.config.keep == "front":
             self.store.keep_only(self.search.live() | set(front))
-        self._tell("generation")
+        self._tell("generation", self._left_out())
+
+    def _left_out(self) -> str:
+        """A note on proposals for which a cheap objective of the user's failed; empty if none did."""
+        failed = self.search.report.total.failed
+        return f"note: {quantity(failed, 'proposal')} left out: {self.assembly.cost_failure}" if failed else ""
 
     def _measure(self) -> None:
         """Time what has to be timed, before any worker is busy; what lies beyond a limit is rejected untrained."""
@@ -232,7 +249,11 @@ class Loop:
         initial = any(candidate.generation == 0 for candidate in allowed)
         begun = self.running or self.results or self.assembly.workers == 1
         choose = min if initial and begun else max
-        return choose(allowed, key=lambda candidate: flops(candidate.graph), default=None)
+        return choose(allowed, key=self._seconds, default=None)
+
+    def _seconds(self, candidate: Candidate) -> float:
+        """How long a candidate is likely to train."""
+        return candidate.examples * image_seconds(candidate.graph, self.assembly.device.type)
 
     def _arrived(self, evaluation: Evaluation) -> None:
         if fault := evaluation.payload.get(RUN_FAULT):  # not the child's: a resumed run evaluates it again

@@ -217,6 +217,11 @@ def resolve(
     return tuple(replace(one, box=boxes[one.name]) if boxes and one.name in boxes else one for one in found)
 
 
+def resources(objectives: Sequence[Objective]) -> list[str]:
+    """Names of those that tell what a network costs, known before it is trained."""
+    return [one.name for one in objectives if one.kind is not Kind.EXPENSIVE]
+
+
 def check_limits(limits: Mapping[str, float], objectives: Sequence[Objective]) -> None:
     """Check that every limit is on an objective in play that is known before training.
 

@@ -11,11 +11,11 @@ from types import ModuleType
 
 from lemonade.errors import LemonadeError
 
-_loaded: dict[tuple[Path, str], ModuleType] = {}
+_loaded: dict[Path, tuple[str, ModuleType]] = {}
 
 
 def load_plugins(files: Iterable[str | Path]) -> dict[str, str]:
-    """Import each file once in this process, in order.
+    """Import each file in order, in this process only once as long as it stays as it is.
 
     What runs is exactly what was hashed: the file is read one time, and no bytecode is kept beside it.
 
@@ -37,11 +37,11 @@ def _load(path: Path) -> str:
     except OSError as error:
         raise LemonadeError(f"plug-in {path}: cannot be read ({error.strerror or error}).") from None
     digest = hashlib.sha256(source).hexdigest()
-    key = (path.resolve(), digest)
-    if key not in _loaded:
+    place = path.resolve()
+    if place not in _loaded or _loaded[place][0] != digest:
         # two files of the same name are two modules, two versions of one file are one
-        place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-        _loaded[key] = _run(path, source, f"lemonade_plugin_{path.stem}_{place}")
+        suffix = hashlib.sha256(str(place).encode()).hexdigest()[:8]
+        _loaded[place] = digest, _run(path, source, f"lemonade_plugin_{path.stem}_{suffix}")
     return digest
 
 

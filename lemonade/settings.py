@@ -125,7 +125,7 @@ def parse_limits(texts: list[str], option: str) -> dict[str, float]:
     """
     limits = {}
     for text in texts:
-        match = re.fullmatch(r"\s*([\w@./-]+?)\s*<=\s*([0-9.eE+_]+\s*[kMG]?|inf|nan)\s*", text)
+        match = re.fullmatch(r"\s*([\w@./-]+?)\s*<=\s*([0-9.eE+_-]+\s*[kMG]?|inf|nan)\s*", text)
         try:
             value = parsed(match[2]) if match else 0.0
         except ValueError:

@@ -293,6 +293,7 @@ class TestWorkers:
             (result,) = wait(evaluator)
             assert result.status is Status.FAILED
             assert "its worker process ended (signal 9; the system may have run out of memory)" in result.message
+            assert result.examples == 10_000_000  # nobody knows what it saw
             wait_for_room(evaluator)
             evaluator.submit(start_job(tmp_path / "v"))
             assert wait(evaluator)[0].status is Status.OK
@@ -307,6 +308,7 @@ class TestWorkers:
             (result,) = wait(evaluator)
             assert result.status is Status.TIMED_OUT
             assert result.message == "given up after 1 s"
+            assert result.examples == 10_000_000
         finally:
             evaluator.close()
 

@@ -16,6 +16,7 @@ from test_methods import drive, evaluate, make_setting
 
 from lemonade.bench.table import ON_TABLES, pay, table_config
 from lemonade.config import SearchSettings
+from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front, hypervolume, non_dominated
 from lemonade.methods import Setting, make_search
 from lemonade.methods.genes import Draw, Mix, Mutate, OnlyNew
@@ -132,6 +133,32 @@ def test_limits_split_the_budget_evenly():
         assert len(own) == 20
         assert max(one.costs["params"] for one in own) <= limit
         assert {one.id for one in search.colonies[turn].members} <= {one.id for one in own}
+
+
+def test_a_population_for_which_nothing_new_is_left_passes_its_turns_on():
+    few = min(price(text) for text in architectures())
+    setting = make_setting(space="table", children=2, size_limits=(float(few), 1e6))
+    search = make_search("aging", setting)
+    seen = drive(search, 80)
+    assert len(seen) > 155
+    within = [one for one in seen if one.costs["params"] <= few]
+    assert search.colonies[0].exhausted and within
+    again = make_search("aging", setting)  # a resumed run knows whose turn each generation was
+    for number in sorted({one.generation for one in seen}):
+        batch = [one for one in seen if one.generation == number]
+        again.adopt(batch)
+        again.tell([evaluate(one) for one in batch])
+    assert [one.id for one in again.ask()] == [one.id for one in search.ask()]
+    for mine, other in zip(again.colonies, search.colonies, strict=True):
+        assert ([one.id for one in mine.members], mine.exhausted) == (
+            [one.id for one in other.members],
+            other.exhausted,
+        )
+
+
+def test_a_size_limit_below_the_smallest_network_is_refused():
+    with pytest.raises(LemonadeError, match=r"search.size_limits: expected params of [\d,]+ and more, .* got 1\."):
+        make_search("aging", make_setting(space="table", size_limits=(1e6, 1.0)))
 
 
 # NSGA-II -------------------------------------------------------------------------------------------------------------

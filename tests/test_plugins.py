@@ -51,6 +51,11 @@ def test_an_edited_plugin_replaces_its_objective_another_file_does_not(tmp_path:
     file.write_text(SOURCE.format(factor=3))
     load_plugins([file])
     assert costs(network(4), resolve(("error", "nodes"), 10)) == {"nodes": 15}
+    file.write_text(SOURCE.format(factor=1))  # the first version again
+    load_plugins([file])
+    assert costs(network(4), resolve(("error", "nodes"), 10)) == {"nodes": 5}
+    file.write_text(SOURCE.format(factor=3))
+    load_plugins([file])
     other.parent.mkdir()
     other.write_text(SOURCE.format(factor=4))
     with pytest.raises(LemonadeError, match=r"other/mine.py line 9: objective 'nodes' is there already"):

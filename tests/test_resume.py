@@ -50,7 +50,8 @@ def test_children_stopped_early_are_counted_and_a_killed_run_stops_the_same(tmp_
 def test_every_method_goes_on_as_if_it_had_not_been_killed(tmp_path, method, space):
     more = {"method": method, "space": space, "search.population": 8, "search.sample": 3}
     more |= {"space.cells": 1, "space.channels": 4} if space != "network" else {}
-    whole = start(tmp_path / "whole", **more)
+    events, later = [], []
+    whole = start(tmp_path / "whole", events.append, **more)
 
     def kill(event):
         if event.trained == 17:
@@ -58,7 +59,8 @@ def test_every_method_goes_on_as_if_it_had_not_been_killed(tmp_path, method, spa
 
     with pytest.raises(KilledError):
         start(tmp_path / "killed", kill, **more)
-    assert outcome(resume(tmp_path / "killed")) == outcome(whole)
+    assert outcome(resume(tmp_path / "killed", on_event=later.append)) == outcome(whole)
+    assert later[-1].proposed == events[-1].proposed
     assert any(one.parent for one in whole.candidates.values()) == (method != "random")
 
 

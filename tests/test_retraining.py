@@ -40,7 +40,7 @@ def test_both_starts_are_trained_and_read_on_validation_and_test_images(found):
     ]  # fmt: skip
     for one in found.trainings:
         assert one.examples == 1_150
-        assert 0 <= one.error <= 1 and 0 <= one.test <= 1
+        assert 0 <= one.error < 0.9 and 0 <= one.test < 0.9  # guessing errs at nine of ten
     told = found.to_json()
     assert told["inherited"]["test"]["seeds"] == 2
     assert told["inherited"]["error"]["mean"] < told["scratch"]["error"]["mean"]
@@ -70,6 +70,18 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_is(run, found):
     assert (found.folder / "1150-scratch-1.json").read_bytes() == kept
     retrain(run, models="best", seeds=2, epochs=1, on_plan=steps.append, on_step=steps.append)
     assert len(steps) == 3
+
+
+def test_what_failed_is_tried_again(run, found):
+    record = found.folder / "1150-scratch-1.json"
+    whole = json.loads(record.read_text())
+    gone = dict.fromkeys(("error", "error_smoothed", "test", "sha256"))
+    record.write_text(json.dumps(whole | gone | {"message": "failed: its worker was killed"}))
+    plans, steps = [], []
+    retrain(run, models="best", seeds=2, epochs=1, on_plan=plans.append, on_step=steps.append)
+    assert [(step.training.start, step.training.seed) for step in steps] == [("scratch", 1)]
+    assert plans[0].lost == ()
+    assert json.loads(record.read_text())["test"] == whole["test"]
 
 
 def test_one_start_is_enough_where_it_is_asked_for(run, found, capfd):

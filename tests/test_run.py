@@ -12,6 +12,7 @@ from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.journal import read_journal
 from lemonade.loop import Stop
+from lemonade.objectives import OBJECTIVES, Kind, Objective
 from lemonade.run import describe, free_folder, run_search
 from lemonade.settings import make_config
 from lemonade.types import Status
@@ -53,6 +54,39 @@ class TestBudgets:
         stop = Stop(requests=1)
         run = run_search(make_config(None, {}), tmp_path / "r", None, stop, FakeEvaluator())
         assert run.budget.time == 600
+
+
+class TestOwnObjectives:
+    """A cheap objective of the user's that fails on some networks."""
+
+    @pytest.fixture
+    def broken(self, monkeypatch):
+        def at_most(count):
+            def measure(graph):
+                if len(graph) > count:
+                    raise RuntimeError("too many nodes")
+                return len(graph)
+
+            own = Objective("nodes", "nodes", Kind.CHEAP, (1, 100), measure=measure)
+            monkeypatch.setitem(OBJECTIVES, "nodes", own)
+            return {"objectives": ("error", "params", "nodes")}
+
+        return at_most
+
+    def test_proposals_it_fails_on_are_left_out_and_told(self, tmp_path, broken):
+        events = []
+        run = start(tmp_path / "r", events.append, **broken(14))
+        assert run.spent.evaluations == 30
+        assert max(len(one.graph) for one in run.candidates.values()) <= 14
+        (note,) = {
+            one.message.partition(" left out: ")[2] for one in events if one.message and one.kind == "generation"
+        }
+        assert note == "objective 'nodes' failed: RuntimeError: too many nodes"
+
+    def test_one_that_fails_on_a_start_network_is_told_before_there_is_a_folder(self, tmp_path, broken):
+        with pytest.raises(LemonadeError, match="objective 'nodes' failed: RuntimeError: too many nodes"):
+            start(tmp_path / "r", **broken(3))
+        assert not (tmp_path / "r").exists()
 
 
 class TestHopeless:
@@ -181,7 +215,7 @@ class TestOutcome:
         settings = {"objectives": ("error", "params", "latency_ms"), "limits": {"latency_ms": 5.0}, "method": method}
         events = []
         run = start(tmp_path / "r", events.append, **settings)
-        assert run.finished
+        assert run.finished and run.ended == "exhausted"
         assert run.spent.evaluations == 3
         assert "networks were all rejected; the last one: latency_ms is 9, beyond its limit of 5" in events[-1].message
         assert resume(tmp_path / "r", BudgetSettings(evaluations=60)).spent.evaluations == 3

@@ -15,6 +15,7 @@ from lemonade import __version__, numbers
 from lemonade.cli import common
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config
 from lemonade.history import Run
+from lemonade.ledger import EXHAUSTED
 from lemonade.loop import Stop
 from lemonade.reporting import screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener
@@ -57,7 +58,8 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool, tensorboard:
             used = (
                 f"{numbers.quantity(before.spent.evaluations, 'evaluation')}, {numbers.duration(before.spent.seconds)}"
             )
-            console.print(Text(f"{shown} is finished: its budget is used up ({used}). Nothing was trained."))
+            why = "nothing more was found to train" if before.ended == EXHAUSTED else "its budget is used up"
+            console.print(Text(f"{shown} is finished: {why} ({used}). Nothing was trained."))
             _conclude(console, before, shown)
         return 0
     if budget is not None:
@@ -158,7 +160,8 @@ def _conclude(console: Console, run: Run, shown: Path) -> None:
         console.print(Text(f"Written in {shown}: {', '.join(files)}"))
     if SCALARS in files:
         console.print(Text(f"Its course: tensorboard --logdir {shlex.quote(str(shown / SCALARS))}"), soft_wrap=True)
-    if members and run.finished and all(run.candidates[name].generation == 0 for name in run.evaluations):
+    used_up = run.finished and run.ended != EXHAUSTED
+    if members and used_up and all(run.candidates[name].generation == 0 for name in run.evaluations):
         console.print(Text("The first networks used up the budget: give a larger one for children of theirs."))
     if not run.finished:
         console.print(Text("Stopped before the budget was used up; everything so far is saved."))
@@ -174,7 +177,9 @@ def _suggest(console: Console, run: Run, shown: Path) -> None:
         steps.append((("show", shown, run.front.best().id), "what the most accurate network looks like"))
         steps.append((("lineage", shown, run.front.best().id), "how it came about"))
         steps.append((("report", shown), "all of it as a page for the browser"))
-    common.print_next(console, [*steps, _more(run, shown)])
+    if run.ended != EXHAUSTED:
+        steps.append(_more(run, shown))
+    common.print_next(console, steps)
 
 
 def _more(run: Run, shown: Path) -> tuple[tuple[str | Path, ...], str]:

@@ -12,13 +12,13 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from lemonade.errors import LemonadeError
-from lemonade.types import Evaluation, Job, Status
+from lemonade.types import Evaluation, Job, Stage, Status
 
 _READ_BYTES = 1 << 20
 MOST_STILLBORN = 3
@@ -100,10 +100,15 @@ class WorkerEvaluator:
         }
         for worker in self._workers:
             self._tell(worker, self._setup)
-        while not any(worker.ready for worker in self._workers):
-            self._listen(1.0)
-            if any(worker.process.poll() is not None and not worker.ready for worker in self._workers):
-                raise LemonadeError(f"a worker process ended before its first job: {self._last_words()}")
+        self._wait(any)
+
+    def settle(self) -> None:
+        """Wait until all are ready and idle, so that they leave the machine in peace.
+
+        Raises:
+            LemonadeError: as `prepare`.
+        """
+        self._wait(all)
 
     @property
     def room(self) -> int:
@@ -165,6 +170,12 @@ class WorkerEvaluator:
         self._selector.register(worker.output, selectors.EVENT_READ, worker)
         return worker
 
+    def _wait(self, enough: Callable[[Iterable[bool]], bool]) -> None:
+        while not enough(worker.ready for worker in self._workers):
+            self._listen(1.0)
+            if any(worker.process.poll() is not None and not worker.ready for worker in self._workers):
+                raise LemonadeError(f"a worker process ended before its first job: {self._last_words()}")
+
     def _tell(self, worker: _Worker, message: Mapping[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):  # it has died; `poll` or `prepare` finds out and says so
             worker.send(message)
@@ -190,12 +201,17 @@ class WorkerEvaluator:
                     worker.messages.append(message)
 
     def _lost(self, worker: _Worker, late: bool) -> Evaluation:
-        """The evaluation of a job whose worker took too long or died."""
+        """The evaluation of a job whose worker took too long or died; all is charged, as nobody knows what it saw."""
         assert worker.job is not None
-        name = worker.job.candidate.id
-        if late:
-            return Evaluation(name, Status.TIMED_OUT, message=f"given up after {self._time_limit:g} s")
-        return Evaluation(name, Status.FAILED, message=self._obituary(worker))
+        candidate, seconds = worker.job.candidate, time.monotonic() - worker.since
+        told = f"given up after {self._time_limit:g} s" if late else self._obituary(worker)
+        return Evaluation(
+            candidate.id,
+            Status.TIMED_OUT if late else Status.FAILED,
+            stages={"trained": Stage(1.0, 1.0, 0, candidate.examples, seconds)},
+            seconds=seconds,
+            message=told,
+        )
 
     def _obituary(self, worker: _Worker) -> str:
         code = worker.process.returncode

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from deap import base, tools
 
+from lemonade.errors import LemonadeError
 from lemonade.methods.base import Setting, log_costs
 from lemonade.methods.generations import MOST_DRAWS, Generational
 from lemonade.types import AT_RANDOM, Candidate, Evaluation, Genotype, Status
@@ -53,6 +54,7 @@ class Colony:
         limit: Largest value of the first cheap objective.
 
     Attributes:
+        exhausted: Whether no new network was found for it; its turns then go to the next one.
         members: Oldest first.
         best: The best network it ever had.
         logbook: Least, mean and largest fitness of the population after each of its generations.
@@ -60,6 +62,7 @@ class Colony:
 
     def __init__(self, size: int, limit: float) -> None:
         self.limit = limit
+        self.exhausted = False
         self.members: deque[Individual] = deque(maxlen=size)  # what is appended to a full one pushes the oldest out
         self.best = tools.HallOfFame(1, similar=lambda one, other: one.id == other.id)
         self.logbook = tools.Logbook()
@@ -87,21 +90,30 @@ class AgingEvolution(Generational):
         super().__init__(setting)
         search = setting.search
         self.colonies = [Colony(search.population, limit) for limit in search.size_limits or (math.inf,)]
+        self._check_limits(search.size_limits)
+        self._colony = self.colonies[0]  # whose turn it is
         self._newcomers: list[Individual] = []
         self._toolbox = base.Toolbox()
         self._toolbox.register("mutate", setting.space.mutate, most=1)
         self._toolbox.register("select", tournament, size=search.sample)
 
     def generation(self) -> list[Candidate]:
-        """Random networks until the population is full, then children."""
-        rng, colony = self.rng(), self._colony
-        candidates: list[Candidate] = []
-        while len(candidates) < self.setting.search.children:
-            made = self._child(colony, rng) if colony.is_full else self._random(colony, rng)
-            if made is None:
-                break
-            candidates.append(made)
-        return candidates
+        """Random networks until the population is full, then children; each population has the same share of a budget.
+
+        One for which nothing new is found is passed over from then on.
+        """
+        rng, first = self.rng(), self._generation % len(self.colonies)
+        for colony in [*self.colonies[first:], *self.colonies[:first]]:
+            self._colony = colony
+            if not colony.exhausted and (candidates := self._candidates(colony, rng)):
+                return candidates
+            colony.exhausted = True
+        return []
+
+    def adopt(self, candidates: Sequence[Candidate]) -> None:
+        """Take over a generation of an earlier process, and know which population it was made for."""
+        self.generation()
+        super().adopt(candidates)
 
     def told(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Take in one result; what failed never joins the population."""
@@ -113,19 +125,40 @@ class AgingEvolution(Generational):
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Results of the generation: they join, the oldest leave."""
-        colony, generation = self._colony, self._generation
+        generation = self._generation
         super().tell(evaluations)
-        colony.told(generation, self._newcomers)
+        self._colony.told(generation, self._newcomers)
         self._newcomers = []
 
     def live(self) -> set[str]:
         """All populations: any member may become a parent."""
         return {one.id for colony in self.colonies for one in colony.members}
 
-    @property
-    def _colony(self) -> Colony:
-        """Whose turn it is: each has the same share of any budget."""
-        return self.colonies[self._generation % len(self.colonies)]
+    def _check_limits(self, limits: Sequence[float]) -> None:
+        """Refuse a limit that not even the smallest network meets.
+
+        Raises:
+            LemonadeError: naming the limit and the network's size.
+        """
+        if not limits:
+            return
+        sizes = [next(iter(self.setting.costs(start.genotype).items())) for start in self.setting.space.smallest()]
+        name, least = min(sizes, key=lambda size: size[1])
+        for limit in limits:
+            if limit < least:
+                raise LemonadeError(
+                    f"search.size_limits: expected {name} of {least:,.0f} and more, the smallest network's, got "
+                    f"{limit:g}. Raise it, or leave it out."
+                )
+
+    def _candidates(self, colony: Colony, rng: np.random.Generator) -> list[Candidate]:
+        candidates: list[Candidate] = []
+        while len(candidates) < self.setting.search.children:
+            made = self._child(colony, rng) if colony.is_full else self._random(colony, rng)
+            if made is None:
+                break
+            candidates.append(made)
+        return candidates
 
     def _random(self, colony: Colony, rng: np.random.Generator) -> Candidate | None:
         genotype = self.drawn(rng, lambda one: self._is_new_in(colony, one, ()))

@@ -24,7 +24,7 @@ class Setting:
     Attributes:
         search: The method's settings.
         space: Where it searches.
-        costs: Values of the cheap objectives of a genotype, without training.
+        costs: Values of the cheap objectives of a genotype, without training; NaN where one of the user's own fails.
         limits: Largest cost by name, that is allowed or of interest.
         floors: Smallest cost of interest by name: where the hypervolume's box begins. Networks below gain nothing
             there, and inverse densities would draw ever more of them (LEMONADE has a lower bound on size as well).
@@ -92,6 +92,7 @@ class Tally:
 
     proposed: int = 0
     duplicate: int = 0
+    failed: int = 0
     over_limit: int = 0
     below_floor: int = 0
     accepted: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
@@ -97,10 +98,12 @@ class Generational(ABC):
         return np.random.default_rng([self.setting.seed, self._generation])
 
     def is_refused(self, operators: Sequence[str], is_known: bool, costs: Mapping[str, float]) -> bool:
-        """Count a proposal, and say whether it is a duplicate or lies outside limits or floors."""
+        """Count a proposal, and say whether it is a duplicate, has no costs or lies outside limits or floors."""
         self.report.count(operators, "proposed")
         if is_known:
             self.report.count(operators, "duplicate")
+        elif any(math.isnan(cost) for cost in costs.values()):
+            self.report.count(operators, "failed")
         elif not self.setting.within_limits(costs):
             self.report.count(operators, "over_limit")
         elif not self.setting.above_floors(costs):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -106,8 +106,8 @@ def retrain(
     """Train networks of a run to the end, and read their error on the test images.
 
     Each is trained `seeds` times from the weights that the search left and, unless one start is enough, as often from
-    fresh ones. What was done by an earlier call with as many epochs is not done again if its weights are whole. Only
-    then are the test images used; that they can be read is seen to before.
+    fresh ones. What was done by an earlier call with as many epochs is not done again if its weights are whole; what
+    failed is. Only then are the test images used; that they can be read is seen to before.
 
     Args:
         run: A run or its folder.
@@ -142,7 +142,9 @@ def retrain(
     for member in members:  # what is lost or damaged is told before anything is trained
         member.weights()
         retrained(run, member.id)
-    changes = {name: value for name, value in (("device", device), ("workers", workers)) if value is not None}
+    changes: dict[str, Any] = {"device": device or run.config.device, "workers": workers or run.config.workers}
+    # a child's time is no limit for what sees many times its images
+    changes["training"] = run.config.training.model_copy(update={"child_time": None})
     with (
         locked(run.folder / MODELS, KEPT),
         Assembly.again(run, config=run.config.model_copy(update=changes)) as assembly,
@@ -199,22 +201,21 @@ class _Session:
         return self._trained()
 
     def _is_done(self, task: _Task) -> bool:
-        """Whether it has its record, and the weights that this tells of."""
+        """Whether it has its record, and the weights that this tells of; what failed is tried again."""
         path = self._record(task)
         if not path.exists():
             return False
         training, weights = read_training(path), path.with_suffix(".safetensors")
         if training.error is None:
-            return True
+            return False
         return weights.exists() and training.sha256 in (None, file_sha256(weights))
 
     def _plan(self, tasks: list[_Task]) -> Plan:
         workers = min(self.assembly.workers, len(tasks))
         stages = [task.member.evaluation.stages["trained"] for task in tasks]
         seconds = sum(self.examples * one.seconds / max(1, one.examples) for one in stages) / workers
-        lost = tuple(
-            f"{one.member.id} {read_training(self._record(one)).origin}" for one in tasks if self._record(one).exists()
-        )
+        there = [(one.member.id, read_training(self._record(one))) for one in tasks if self._record(one).exists()]
+        lost = tuple(f"{name} {one.origin}" for name, one in there if one.error is not None)
         return Plan(len(tasks), self.examples, workers, seconds, lost)
 
     def _trained(self) -> dict[str, Retrained]:
