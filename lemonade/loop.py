@@ -135,6 +135,10 @@ class Loop:
             generations.setdefault(candidate.generation, []).append(candidate)
         ended = {one.number for one in earlier.generations}
         for number in sorted(generations):
+            if number not in ended and number < max(generations):
+                raise LemonadeError(
+                    f"{earlier.folder}: the journal is damaged; it lacks the end of generation {number}."
+                )
             self._begin(generations[number], earlier.proposed.get(number, 0))
             self.search.adopt(self.batch)
             for candidate in self.batch:

@@ -121,9 +121,9 @@ def parse_limits(texts: list[str], option: str) -> dict[str, float]:
     """Read limits such as ``"params<=2e6"``; `option` is what they were given as, for the error.
 
     Raises:
-        LemonadeError: if a text is not of that form or its number is not positive and finite.
+        LemonadeError: if a text is not of that form, its number is not positive and finite, or a name is there twice.
     """
-    limits = {}
+    limits: dict[str, float] = {}
     for text in texts:
         match = re.fullmatch(r"\s*([\w@./-]+?)\s*<=\s*([0-9.eE+_-]+\s*[kMG]?|inf|nan)\s*", text)
         try:
@@ -132,6 +132,8 @@ def parse_limits(texts: list[str], option: str) -> dict[str, float]:
             value = 0.0
         if match is None or not 0 < value < float("inf"):
             raise LemonadeError(f"{option} expects NAME<=NUMBER, got '{text}'. For example: \"params<=2e6\"")
+        if match[1] in limits:
+            raise LemonadeError(f"{option}: '{match[1]}' is limited twice. Give one limit for each objective.")
         limits[match[1]] = value
     return limits
 

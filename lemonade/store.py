@@ -60,7 +60,16 @@ class RunStore:
         Raises:
             LemonadeError: saying what is there.
         """
-        if not folder.exists():
+        try:
+            there = folder.exists()
+        except (OSError, ValueError) as error:  # a name that no file system takes
+            said = getattr(error, "strerror", None) or error
+            raise LemonadeError(
+                f"{str(folder)[:80]!r}: no folder can be made there ({said}). Choose another --out."
+            ) from None
+        if inside := next((parent for parent in folder.absolute().parents if has_begun(parent)), None):
+            raise LemonadeError(f"{folder} lies inside the run folder {inside}. Choose another --out.")
+        if not there:
             return
         if not folder.is_dir():
             raise LemonadeError(f"{folder} exists and is a file. Choose another --out.")

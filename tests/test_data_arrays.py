@@ -145,6 +145,22 @@ BAD_ARRAYS = [
     ({"images": np.where(IMAGES > 250, np.nan, 0.5), "labels": LABELS}, r"NaN or infinite"),
     ({"images": np.array([None] * 3), "labels": LABELS}, r"images is an array of Python objects"),
     (
+        {"images": IMAGES, "labels": LABELS, "test_images": IMAGES[:0], "test_labels": LABELS[:0]},
+        r"test_labels: there are no labels\.",
+    ),
+    (
+        {"images": IMAGES, "labels": LABELS, "classes": np.array([b"a", b"\xff\xfe", b"c"])},
+        r"classes: the name .* is not UTF-8\. Store names as strings",
+    ),
+    (
+        {"images": IMAGES, "labels": LABELS, "classes": np.array(["a", "\ud800x", "c"])},
+        r"classes: the name .*ud800x.* is not UTF-8",
+    ),
+    (
+        {"images": IMAGES, "labels": LABELS, "classes": np.zeros(3, "V2")},
+        r"classes: expected names as strings, got \|V2",
+    ),
+    (
         {"images": IMAGES, "labels": LABELS, "classes": np.array(["a"])},
         r"classes: expected 3 names, .* got shape \(1,\)",
     ),

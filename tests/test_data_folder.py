@@ -190,6 +190,8 @@ def test_hidden_and_other_files_are_counted_and_extensions_have_no_case(tmp_path
         (tmp_path / "a" / name).write_bytes(b"x")
     (tmp_path / ".cache").mkdir()
     (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "above").symlink_to(tmp_path)  # images of b under the label of a
+    (tmp_path / "a" / "beside").symlink_to(tmp_path / "b")
     data = load_dataset(str(tmp_path), SETTINGS)
     assert len(data.train) + len(data.validation) + data.test_images == 16
     assert data.notes[:2] == ("2 hidden files skipped", "1 file that is no image of a class skipped (1 .txt)")

@@ -126,6 +126,8 @@ def check_labels(where: str, array: Array, images: int) -> Tensor:
             f"{where}: expected integers from 0 to n-1, got {what}. Number the classes from 0; in a .npz file their "
             "names may lie beside the labels, as `classes`."
         )
+    if len(array) == 0:
+        raise LemonadeError(f"{where}: there are no labels.")
     if array.min() < 0:
         raise LemonadeError(f"{where}: expected labels from 0 to n-1, found {array.min()}. Number the classes from 0.")
     return torch.from_numpy(array.astype(np.int64))

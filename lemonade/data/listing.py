@@ -54,7 +54,8 @@ def list_folder(name: str) -> Listing:
         parts = {folder.name.lower(): folder for folder in folders if folder.name.lower() in _PARTS}
         known = {_PARTS[part]: folder for part, folder in parts.items() if _subfolders(folder)}
         if len(known) < sum(bool(_subfolders(folder)) for folder in parts.values()):
-            raise LemonadeError(f"{name}: more than one folder for validation ({', '.join(parts)}). Keep one.")
+            twice = ", ".join(f"{folder.name}/" for part, folder in parts.items() if _PARTS[part] == "val")
+            raise LemonadeError(f"{name}: more than one folder for validation ({twice}). Keep one.")
         if "train" in known:
             listing.ignored = [folder.name for folder in folders if folder not in known.values()]
             _list_parts(name, known, listing)
@@ -92,6 +93,7 @@ def _list_parts(name: str, folders: dict[str, Path], listing: Listing) -> None:
 
 def _list_classes(root: Path, folder: Path, listing: Listing) -> Iterator[Image]:
     """Images of the class folders inside a folder, in order of class and path; counts what is passed over."""
+    classes = {os.path.realpath(folder / name) for name in listing.classes}
     for label, name in enumerate(listing.classes):
         # strings: `Path` objects cost more than all else that is done with 50,000 files
         start, prefix = str(folder / name), (folder / name).relative_to(root).as_posix()
@@ -99,7 +101,9 @@ def _list_classes(root: Path, folder: Path, listing: Listing) -> Iterator[Image]
         seen: set[str] = set()
         for place, folders, files in os.walk(start, onerror=_fail, followlinks=True):
             real = os.path.realpath(place)
-            if real in seen:  # a link back to where we have been
+            # a link back to where we have been, or one that leads to other classes' images
+            leads_away = place != start and real in classes
+            if real in seen or leads_away or any(_is_inside(other, real) for other in classes - {real}):
                 folders.clear()
                 continue
             seen.add(real)
@@ -112,6 +116,10 @@ def _list_classes(root: Path, folder: Path, listing: Listing) -> Iterator[Image]
                 else:
                     paths.append(f"{prefix}{place[len(start) :]}/{file}".replace(os.sep, "/"))
         yield from (Image(path, label) for path in sorted(paths))
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _is_special(path: str) -> bool:

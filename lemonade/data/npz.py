@@ -8,6 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -21,7 +22,10 @@ _TRAIN = (("images", "labels"), ("train_images", "train_labels"), ("x_train", "y
 _VALIDATION = (("val_images", "val_labels"), ("x_val", "y_val"))
 _TEST = (("test_images", "test_labels"), ("x_test", "y_test"))
 
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error),
+    *(RuntimeError, NotImplementedError),  # encrypted, or packed in a way that Python does not know
+)
 
 
 def _read(request: Request) -> Arrays:
@@ -100,6 +104,8 @@ def _read_array(name: str, file: NpzFile, key: str) -> Array:
                 "Store numbers: all images of one shape, labels as integers, classes as strings."
             ) from None
         raise LemonadeError(f"{name}: {key} cannot be read; the file is damaged or cut off. Write it anew.") from None
+    if not isinstance(array, np.ndarray):  # NumPy hands over what is no .npy file as it is
+        raise LemonadeError(f"{name}: {key} is no NumPy array. Write the file with numpy.savez.")
     return array
 
 
@@ -115,10 +121,22 @@ def _read_classes(name: str, file: NpzFile, count: int) -> tuple[str, ...]:
     classes = _read_array(name, file, "classes")
     if classes.shape != (count,):
         raise LemonadeError(f"{name}: classes: expected {count} names, one for each label, got shape {classes.shape}.")
-    names = tuple(classes.astype(str).tolist())  # bytes, as h5py users store them, become text too
+    if classes.dtype.kind == "V":
+        raise LemonadeError(f"{name}: classes: expected names as strings, got {classes.dtype}.")
+    names = tuple(_text(name, one) for one in classes.tolist())
     if twice := [one for one, times in Counter(names).items() if times > 1]:
         raise LemonadeError(f"{name}: classes: '{twice[0]}' is there more than once. Every class needs its own name.")
     return names
+
+
+def _text(name: str, one: Any) -> str:
+    """A class name; bytes, as h5py users store them, become text too."""
+    try:
+        text = one.decode() if isinstance(one, bytes) else str(one)
+        text.encode()
+    except UnicodeError:
+        raise LemonadeError(f"{name}: classes: the name {one!a} is not UTF-8. Store names as strings.") from None
+    return text
 
 
 def _check_shapes(name: str, key: str, part: Split, train: Split) -> None:

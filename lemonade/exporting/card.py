@@ -7,17 +7,15 @@ from collections.abc import Sequence
 
 import yaml
 
-from lemonade.config import FIT_WORDS, Fit
+from lemonade.config import FIT_WORDS
 from lemonade.exporting import FORMATS, Written
+from lemonade.exporting.preparing import preparing_lines
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
 from lemonade.retraining import START_KINDS, all_retrained, spread_text
 from lemonade.subject import Subject
 from morphisms import activation_bytes, flops, params
-
-FIT_CODE: dict[Fit, str] = {"crop": "ImageOps.fit(image, ", "pad": "ImageOps.pad(image, ", "stretch": "image.resize("}
-"""What of Pillow does it, up to size and filter."""
 
 
 def about(subject: Subject) -> str:
@@ -102,24 +100,13 @@ def _loading(run: Run, files: Sequence[Written]) -> str:
 
 def _preparing(run: Run) -> str:
     """Lines from a file to `images`, as the run's own images were prepared, and from `logits` to a name."""
-    channels, height, width = run.facts.input_shape
-    fit = run.config.data.fit
-    mode, values = ("L", "image") if channels == 1 else ("RGB", "image.transpose(2, 0, 1)")
-    filter_name = "BICUBIC" if run.facts.decoded else "BILINEAR"
-    lines = [
-        "import numpy, torch",
-        "from PIL import Image, ImageOps",
-        'image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGBA")',
-        f'image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("{mode}")',
-        f"image = numpy.asarray({FIT_CODE[fit]}({width}, {height}), Image.Resampling.{filter_name}))",
-        f'images = torch.from_numpy({values}.astype("float32") / 255).reshape(1, {channels}, {height}, {width})',
-    ]
     return "\n".join(
         [
-            f"Upright, on white where transparent, brought to size, {FIT_WORDS[fit]}, as the training images were:",
+            "Upright, on white where transparent, of 8 bits a channel, brought to size, "
+            f"{FIT_WORDS[run.config.data.fit]}, as the training images were:",
             "",
             "```python",
-            *lines,
+            *preparing_lines(run),
             "```",
             "",
             "These `images` go into the lines above; `logits[0].argmax()` is the position of the class in this list: "
