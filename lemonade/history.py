@@ -15,8 +15,8 @@ from lemonade.errors import LemonadeError
 from lemonade.files import is_held
 from lemonade.front import Front
 from lemonade.frontview import FrontView
-from lemonade.journal import read_journal
-from lemonade.ledger import INTERRUPTED, Generation, Ledger, State
+from lemonade.journal import INTERRUPTED, read_journal
+from lemonade.ledger import Generation, Ledger, State
 from lemonade.members import Member
 from lemonade.objectives import vector
 from lemonade.runfolder import GRAPHS, JOURNAL

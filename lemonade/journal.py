@@ -30,6 +30,10 @@ from lemonade.errors import LemonadeError
 from lemonade.files import writing
 
 VERSION = 1
+INTERRUPTED = "interrupted"
+"""Why a run ended that can go on; with any other reason it is finished."""
+EXHAUSTED = "exhausted"
+"""Why a run ended that found nothing more to train, its budget not used up."""
 Line = dict[str, Any]
 
 

@@ -15,17 +15,12 @@ import pydantic
 from lemonade.config import BudgetSettings, Config
 from lemonade.errors import LemonadeError
 from lemonade.facts import DataFacts
-from lemonade.journal import Line
+from lemonade.journal import INTERRUPTED, Line
 from lemonade.objectives import Objective
 from lemonade.settings_text import in_words
 from lemonade.types import Candidate, Evaluation, Spent, Status, candidate_id
 
 Settings = TypeVar("Settings", bound=pydantic.BaseModel)
-
-INTERRUPTED = "interrupted"
-"""Why a run ended that can go on; with any other reason it is finished."""
-EXHAUSTED = "exhausted"
-"""Why a run ended that found nothing more to train, its budget not used up."""
 
 
 class State(StrEnum):

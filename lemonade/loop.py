@@ -17,8 +17,7 @@ from lemonade.config import BudgetSettings
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.journal import intact
-from lemonade.ledger import EXHAUSTED, INTERRUPTED
+from lemonade.journal import EXHAUSTED, INTERRUPTED, intact
 from lemonade.numbers import quantity
 from lemonade.store import RunStore
 from lemonade.tracker import EventKind, OnEvent, Tracker

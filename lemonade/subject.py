@@ -11,7 +11,7 @@ from lemonade.errors import LemonadeError, unknown
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count
-from lemonade.retraining import Retrained, Training, rank, retrained
+from lemonade.retraining import Retrained, Training, rank, retrained, searched_test
 from morphisms import Weights, build_module, load_weights
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ class Subject:
         """Share of wrong images of these weights by part of the data: ``"validation"``, and ``"test"`` if opened."""
         training = self.training
         if training is None:
-            return {"validation": self.member.values["error"]}
-        read = {"validation": training.error, "test": training.test}
+            read = {"validation": self.member.values["error"], "test": searched_test(self.member)}
+        else:
+            read = {"validation": training.error, "test": training.test}
         return {part: value for part, value in read.items() if value is not None}
 
     @property

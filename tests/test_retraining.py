@@ -10,9 +10,13 @@ from PIL import Image
 
 import lemonade
 from lemonade.cli import main
+from lemonade.data import load_dataset, load_test
 from lemonade.errors import LemonadeError
 from lemonade.retraining import retrained
 from lemonade.retraining.training import retrain
+from lemonade.subject import Subject
+from lemonade.training import read_error
+from morphisms import build_module
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,6 +49,25 @@ def test_both_starts_are_trained_and_read_on_validation_and_test_images(found):
     assert told["inherited"]["test"]["seeds"] == 2
     assert told["inherited"]["error"]["mean"] < told["scratch"]["error"]["mean"]
     assert found.weights.exists()
+
+
+def test_the_weights_of_the_search_are_read_on_the_test_images_too(run, found):
+    member = run.front.best()
+    data, test = load_dataset("digits", run.config.data), load_test("digits", run.config.data)
+    whole = read_error(build_module(member.graph, member.weights()), test, data, "cpu")
+    subject = Subject.of(run, member, "search")
+    assert subject.errors == {"validation": member.values["error"], "test": whole.error}
+    other = run.front[0]
+    assert other.id != member.id
+    assert "test" not in Subject.of(run, other, "search").errors
+    (record,) = run.folder.glob("models/*/searched.json")
+    before = record.read_text()
+    record.write_text(before.replace(member.evaluation.sha256, "0" * 64))  # of other weights
+    assert "test" not in Subject.of(run, member, "search").errors
+    record.write_text('{"sha256": null, "test": 3}')
+    with pytest.raises(LemonadeError, match=r"searched.json: cannot be read \(expected errors from 0 to 1, got 3\)"):
+        _ = Subject.of(run, member, "search").errors
+    record.write_text(before)
 
 
 def test_the_best_by_smoothed_validation_error_is_chosen(found):

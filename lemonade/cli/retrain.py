@@ -13,7 +13,7 @@ from lemonade import numbers
 from lemonade.cli import common, options
 from lemonade.cli.running import STOPPED_EARLY
 from lemonade.reporting import screen
-from lemonade.retraining import START_KINDS, rank, spread_text
+from lemonade.retraining import START_KINDS, rank, searched_test, spread_text
 
 if TYPE_CHECKING:
     from lemonade.history import Run
@@ -74,12 +74,13 @@ def retrain(
         print("Stopped; what was trained is kept. Go on with the same command.", file=sys.stderr)
         raise typer.Exit(STOPPED_EARLY) from None
     if as_json:
-        common.print_json({"models": [{"id": name, **one.to_json()} for name, one in found.items()]})
+        told = [{"id": name, "searched": _searched(loaded, name), **one.to_json()} for name, one in found.items()]
+        common.print_json({"models": told})
         return
     console.print(_table(loaded, found))
     spread = "Mean ± standard deviation over seeds alone; " if any(one.has_spread for one in found.values()) else ""
     console.print(Text(f"{spread}{numbers.count(loaded.facts.test)} test images.", style="quiet"))
-    for sentence in _certainty(loaded, found):
+    for sentence in [*_certainty(loaded, found), *_unused(loaded, found)]:
         console.print(Text(sentence, style="quiet"))
     common.print_next(
         console,
@@ -103,6 +104,23 @@ def _certainty(run: Run, found: dict[str, Retrained]) -> list[str]:
     return [f"Least {reading}: {name} {best.origin}; its test error {told}."]
 
 
+def _searched(run: Run, name: str) -> dict[str, float | None]:
+    member = run.member(name)
+    return {"error": member.values["error"], "test": searched_test(member)}
+
+
+def _unused(run: Run, found: dict[str, Retrained]) -> list[str]:
+    """Which networks go out with the weights of the search all the same."""
+    from lemonade.subject import Subject
+
+    instead = "--weights retrained takes these"
+    return [
+        f"{one.member.id}: export and predict take the search's weights ({one.reason}); {instead}."
+        for one in [Subject.of(run, run.member(name)) for name in found]
+        if one.group is None and one.reason
+    ]
+
+
 def _announcement(plan: Plan) -> str:
     trainings, images = numbers.quantity(plan.trainings, "training"), numbers.count(plan.examples)
     return (
@@ -120,7 +138,7 @@ def _line(step: Step) -> str:
 
 def _table(run: Run, found: dict[str, Retrained]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("id", "params", "searched: val."):
+    for title in ("id", "params", "searched: val.", "test"):
         table.add_column(title, justify="left" if title == "id" else "right")
     starts = [start for start in START_KINDS if any(start in one.to_json() for one in found.values())]
     for start in starts:
@@ -128,7 +146,9 @@ def _table(run: Run, found: dict[str, Retrained]) -> Table:
         table.add_column("test", justify="right")
     for name, one in found.items():
         member, told = run.member(name), one.to_json()
+        searched = searched_test(member)
         cells = [name, numbers.count(member.values["params"]), f"{member.values['error']:.4f}"]
+        cells.append("-" if searched is None else f"{searched:.4f}")
         cells += [spread_text(told.get(start, {}).get(of)) for start in starts for of in ("error", "test")]
         table.add_row(*cells)
     return table

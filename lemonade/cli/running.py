@@ -15,7 +15,7 @@ from lemonade import __version__, numbers
 from lemonade.cli import common
 from lemonade.config import DEFAULT_SECONDS, BudgetSettings, Config
 from lemonade.history import Run
-from lemonade.ledger import EXHAUSTED
+from lemonade.journal import EXHAUSTED
 from lemonade.loop import Stop
 from lemonade.reporting import screen, tables
 from lemonade.reporting.panel import Listener, Panel, listener

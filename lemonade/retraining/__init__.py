@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from lemonade.retraining.records import START_KINDS, Retrained, Training, all_retrained, rank, retrained, spread_text
+from lemonade.retraining.records import (
+    START_KINDS,
+    Retrained,
+    Training,
+    all_retrained,
+    rank,
+    retrained,
+    searched_test,
+    spread_text,
+)
 
-__all__ = ["START_KINDS", "Retrained", "Training", "all_retrained", "rank", "retrained", "spread_text"]
+__all__ = ["START_KINDS", "Retrained", "Training", "all_retrained", "rank", "retrained", "searched_test", "spread_text"]

@@ -9,10 +9,11 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from lemonade.records import read_record, write_record
-from lemonade.runfolder import MODELS, RETRAINED
+from lemonade.runfolder import MODELS, RETRAINED, SEARCHED
 
 if TYPE_CHECKING:
     from lemonade.history import Run
+    from lemonade.members import Member
 
 START_KINDS = {"inherited": "the search's weights", "scratch": "fresh weights"}
 """What a training starts from, and how people are told."""
@@ -180,11 +181,56 @@ def read_training(path: Path) -> Training:
     return read_record(path, lambda told: _checked(Training(**told), path.stem), "that training is done again")
 
 
+@dataclass(frozen=True)
+class Searched:
+    """What the weights that a search left do on the test images.
+
+    Attributes:
+        sha256: Of their file.
+        test: Share of wrong test images.
+    """
+
+    sha256: str | None
+    test: float
+
+    def save(self, member: Member) -> None:
+        """Write it down; the file appears whole or not at all."""
+        write_record(_searched_path(member), asdict(self), KEPT)
+
+
+def searched_test(member: Member) -> float | None:
+    """The test error of the weights that the search left; None until a retraining has opened the test images.
+
+    Raises:
+        LemonadeError: naming the file, if it is damaged.
+    """
+    path = _searched_path(member)
+    if not path.exists():
+        return None
+
+    def known(told: dict[str, Any]) -> Searched:
+        found = Searched(**told)
+        _check_error(found.test)
+        return found
+
+    found = read_record(path, known, "retrain again")
+    return found.test if found.sha256 == member.evaluation.sha256 else None
+
+
+def _searched_path(member: Member) -> Path:
+    return member.folder / MODELS / member.id / SEARCHED
+
+
 def _checked(training: Training, name: str) -> Training:
     """Raise a ValueError for values that no training has."""
     if training.start not in START_KINDS or training.name != name:
         raise ValueError(f"it tells of '{training.name}'")
     for value in (training.error, training.error_smoothed, training.test):
-        if value is not None and not (isinstance(value, (int, float)) and 0 <= value <= 1):
-            raise ValueError(f"expected errors from 0 to 1, got {value!r}")
+        if value is not None:
+            _check_error(value)
     return training
+
+
+def _check_error(value: Any) -> None:
+    if not (isinstance(value, (int, float)) and 0 <= value <= 1):
+        raise ValueError(f"expected errors from 0 to 1, got {value!r}")

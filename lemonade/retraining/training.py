@@ -19,10 +19,12 @@ from lemonade.retraining.records import (
     KEPT,
     START_KINDS,
     Retrained,
+    Searched,
     Training,
     read_training,
     retrained,
     retrained_folder,
+    searched_test,
     training_name,
 )
 from lemonade.runfolder import MODELS
@@ -31,6 +33,7 @@ from morphisms import OPERATORS, Site, file_sha256
 
 if TYPE_CHECKING:
     from lemonade.data import Split
+    from morphisms import Weights
 
 DEFAULT_EPOCHS = 60
 LEAST_EXAMPLES = 50_000
@@ -275,29 +278,32 @@ class _Session:
         return load_test(self.run.config.dataset, self.run.config.data, cache_folder())
 
     def _open_test(self) -> None:
-        """Read the test images with each trained network that has not been asked yet."""
-        from lemonade.training import read_error
-        from morphisms import build_module, load_weights
+        """Read the test images with each trained network that has not been asked yet, and with what they came from."""
+        from morphisms import load_weights
 
-        unread = [
-            (self.run.member(name).graph, one, group.folder)
-            for name, group in self._trained().items()
-            for one in group.trainings
-            if one.error is not None and one.test is None
-        ]
-        if not unread:
-            return
-        dataset, device = self.assembly.dataset, self.assembly.device
-        for graph, one, folder in unread:
-            path = folder / f"{one.name}.safetensors"
-            try:
-                module = build_module(graph, load_weights(path, sha256=one.sha256))
-            except ValueError as error:
-                raise LemonadeError(
-                    f"{path}: {error}. Delete {path.with_suffix('.json')}, and that training is done again."
-                ) from None
-            reading = read_error(module, self._test, dataset, device)
-            replace(one, test=reading.error).save(folder)
+        for member in self.members:
+            if searched_test(member) is None:
+                Searched(member.evaluation.sha256, self._on_test(member, member.weights())).save(member)
+        for name, group in self._trained().items():
+            for one in group.trainings:
+                if one.error is None or one.test is not None:
+                    continue
+                path = group.folder / f"{one.name}.safetensors"
+                try:
+                    error = self._on_test(self.run.member(name), load_weights(path, sha256=one.sha256))
+                except ValueError as damage:
+                    raise LemonadeError(
+                        f"{path}: {damage}. Delete {path.with_suffix('.json')}, and that training is done again."
+                    ) from None
+                replace(one, test=error).save(group.folder)
+
+    def _on_test(self, member: Member, weights: Weights) -> float:
+        """Share of wrong test images."""
+        from lemonade.training import read_error
+        from morphisms import build_module
+
+        module = build_module(member.graph, weights)
+        return read_error(module, self._test, self.assembly.dataset, self.assembly.device).error
 
     def _folder(self, member: Member) -> Path:
         return retrained_folder(self.run.folder, member.id)
