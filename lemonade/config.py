@@ -126,7 +126,10 @@ class SearchSettings(Settings):
     forecast_from: int = Field(12, ge=2, description="children to learn from before any gain is forecast")
     explore_share: float = Field(0.25, ge=0, le=1, description="share of the children drawn by density all the same")
     stop_chance: float = Field(
-        0.05, ge=0, lt=1, description="a child less likely than this to reach the front is stopped early; 0: none is"
+        0.0,
+        ge=0,
+        lt=1,
+        description="a child less likely than this to reach the front is stopped after 30 % of its images; 0: none is",
     )
     density_of: Literal["population", "proposals"] = Field(
         "population", description="what the density that accepts children is fitted to"

@@ -23,7 +23,8 @@ def whole(tmp_path_factory):
 
 
 def test_children_stopped_early_are_counted_and_a_killed_run_stops_the_same(tmp_path):
-    whole = start(tmp_path / "whole", evaluations=120)
+    stops = {"search.stop_chance": 0.05}
+    whole = start(tmp_path / "whole", evaluations=120, **stops)
     stopped = [name for name, one in whole.evaluations.items() if one.status is Status.STOPPED]
     assert stopped
     assert whole.spent.evaluations == len(whole.evaluations) == 120
@@ -35,7 +36,7 @@ def test_children_stopped_early_are_counted_and_a_killed_run_stops_the_same(tmp_
             raise KilledError
 
     with pytest.raises(KilledError):
-        start(tmp_path / "killed", kill, evaluations=120)
+        start(tmp_path / "killed", kill, evaluations=120, **stops)
     again = resume(tmp_path / "killed")
     assert outcome(again) == outcome(whole)
     assert [name for name, one in again.evaluations.items() if one.status is Status.STOPPED] == stopped

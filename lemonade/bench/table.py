@@ -33,7 +33,6 @@ UNBOUNDED = Axis(0.0, 1.0, log=False)
 """A side of the box where none is known before: a method that needs one takes its own front's."""
 ON_TABLES: Mapping[str, Any] = {
     "inherit": False,
-    "stop_chance": 0.0,
     "gain_per": "child",
     "gain_box": "front",
     "predict": "error",

@@ -120,14 +120,9 @@ def _print(console: Console, outcomes: list[Outcome]) -> None:
         row += [f"{one.share(mark)[1]:.3f}" for mark in one.marks]
         rows.append(row)
     console.print(fitted(columns, rows, console.width))
-    console.print(
-        tables.paragraph(
-            [
-                "to 95 %: evaluations until that share of the true front's hypervolume is found, median (quartiles).",
-                "@200: share found after so many evaluations, median.",
-            ]
-        )
-    )
+    notes = ["to 95 %: evaluations until that share of the true front's hypervolume is found, median (quartiles)."]
+    notes += [f"@{mark}: share found after so many evaluations, median." for mark in first.marks[:1]]
+    console.print(tables.paragraph(notes))
 
 
 def _document(read: Table, settings: dict[str, Any], outcomes: list[Outcome]) -> dict[str, Any]:
