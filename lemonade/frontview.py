@@ -18,7 +18,7 @@ from lemonade.errors import LemonadeError
 from lemonade.files import write_whole
 from lemonade.front import Points, hypervolume, knee
 from lemonade.members import Member
-from lemonade.objectives import Kind, Objective, vector
+from lemonade.objectives import Objective, resources, vector
 from lemonade.runfolder import check_target
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class FrontView(Sequence[Member]):
         """Order members that do not dominate each other; `smoothed` says which reading of the error decided."""
         self.objectives = tuple(objectives)
         self.smoothed = smoothed
-        resource = next((one.name for one in objectives if one.kind is not Kind.EXPENSIVE), objectives[0].name)
+        resource = next(iter(resources(objectives)), objectives[0].name)
         self.members = tuple(sorted(members, key=lambda member: (member.values[resource], member.id)))
 
     def __len__(self) -> int:

@@ -80,7 +80,11 @@ class Loop:
             raise LemonadeError(
                 f"no network could be trained; the first failure: {self._first_failure()}{self._cure()}"
             )
-        self.store.write_front([member.id for member in Run.load(self.store.folder).front])
+        front = [member.id for member in Run.load(self.store.folder).front]
+        self.store.write_front(front)
+        if self.results and self.batch:  # a generation that was cut off, told though it has not ended
+            self.tracker.generation_ended(front, 0)
+            self._tell("generation")
         why = "" if self.stop.requests else self._exhausted()
         self.store.end(INTERRUPTED if self.stop.requests else EXHAUSTED if why else "done")
         self._tell("end", why and f"the search ends: {why}")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lemonade.config import BudgetSettings
 from lemonade.front import hypervolume
-from lemonade.objectives import Kind, Objective
+from lemonade.objectives import Objective, resources
 from lemonade.types import Evaluation, Progress, Spent, Standing, Status
 
 OnEvent = Callable[[Progress], None]
@@ -82,7 +82,7 @@ class Tracker:
         """Send an event."""
         if self._listener is None:
             return
-        resource = next((one.name for one in self._objectives if one.kind is not Kind.EXPENSIVE), "params")
+        resource = next(iter(resources(self._objectives)), "params")
         self._listener(
             Progress(
                 kind=kind,

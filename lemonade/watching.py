@@ -90,4 +90,8 @@ class Watcher:
             tracker.budget = ledger.config.budget
             tracker.tell("start", ledger.seconds)
         elif kind == "end":
+            run = self.run
+            if run.under_way & set(run.evaluations):  # a generation that was cut off, told though it has not ended
+                tracker.generation_ended([member.id for member in run.front], 0)
+                tracker.tell("generation", ledger.seconds)
             tracker.tell("end", ledger.seconds)

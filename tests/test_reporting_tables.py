@@ -9,7 +9,7 @@ from run_folders import FACTS, Report, candidate, evaluation
 from synthetic import config_of, write_run
 
 from lemonade.history import Run
-from lemonade.reporting import network, picture, reading, tables
+from lemonade.reporting import network, picture, tables
 from lemonade.reporting.layout import Column, fitted
 from lemonade.reporting.screen import console
 from lemonade.store import RunStore
@@ -186,11 +186,6 @@ class TestPicture:
         assert picture.save_picture(run, path)
         assert path.read_bytes().startswith(b"\x89PNG")
         assert list(tmp_path.iterdir()) == [path]
-
-    def test_there_is_none_without_a_resource(self, run, tmp_path, monkeypatch):
-        monkeypatch.setattr(reading, "resource_names", lambda run: [])
-        assert not picture.save_picture(run, tmp_path / "front.png")
-        assert not list(tmp_path.iterdir())
 
     def test_dominated_ones_are_those_trained_and_not_on_the_front(self, run):
         trained = [one for one in run.evaluations.values() if one.status.value == "ok"]

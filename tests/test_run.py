@@ -26,6 +26,13 @@ class TestBudgets:
         assert {run.evaluations[name].status for name in ("c0002", "c0009")} == {Status.FAILED, Status.DIVERGED}
         assert not {"c0002", "c0009"} & {one.id for one in run.front}
 
+    def test_the_generation_that_the_budget_cuts_off_is_told_too(self, tmp_path):
+        events = []
+        run = start(tmp_path / "r", events.append, evaluations=31)
+        assert run.under_way
+        assert [one.kind for one in events[-2:]] == ["generation", "end"]
+        assert (events[-2].trained, events[-2].front_size) == (31, len(run.front))
+
     def test_examples_are_never_exceeded(self, tmp_path):
         few = {"child_examples": 4_000, "training.initial_factor": 2}
         run = start(tmp_path / "r", evaluations=None, examples=100_000, **few)

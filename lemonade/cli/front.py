@@ -15,6 +15,7 @@ from lemonade import conditions, numbers
 from lemonade.cli import common, options
 from lemonade.errors import LemonadeError
 from lemonade.frontview import FrontView
+from lemonade.objectives import resources
 from lemonade.reporting import decision, screen, tables
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def front(
     notes = decision.choice_notes(view, choice) if choice is not None else [decision.TRADEOFF_NOTE] * tradeoff
     if best is not None:
         notes += decision.luckier_notes(view, members[0])
+    if smallest is not None:
+        notes.append(f"Smallest by {resources(loaded.objectives)[0]}.")
     _print(console, loaded, members, shown, notes)
 
 

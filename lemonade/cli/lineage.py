@@ -30,7 +30,7 @@ def lineage(run: options.RunFolder, model: options.ModelId, as_json: options.AsJ
         return
     console, shown = screen.console(), common.short_path(run)
     console.print(Text(tables.best_sentence(loaded, member)))
-    resource = next(iter(reading.resource_names(loaded)), None)
+    resource = reading.resource_of(loaded)
     console.print(network.lineage_table(chain, resource, console.width))
     chance = 1 - 1 / len(loaded.facts.classes)
     console.print(tables.paragraph(network.inheritance_sentences(chain, chance)))

@@ -106,7 +106,7 @@ def _print_place(console: Console, run: Run, member: Member) -> None:
 def _print_history(console: Console, run: Run, member: Member, shown: Path) -> None:
     chain = list(run.lineage(member.id))
     console.print()
-    console.print(network.history_table(chain[:HISTORY_SHOWN], reading.error_name(run) or "error", console.width))
+    console.print(network.history_table(chain[:HISTORY_SHOWN], reading.ERROR, console.width))
     if len(chain) > HISTORY_SHOWN:
         rest = numbers.quantity(len(chain) - HISTORY_SHOWN, "older ancestor")
         console.print(Text(f"  ... {rest}: {common.command('lineage', shown, member.id)}", style="quiet"))

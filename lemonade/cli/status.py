@@ -118,8 +118,7 @@ def _rows(run: Run) -> list[tuple[str, str]]:
 def _document(run: Run) -> dict[str, Any]:
     """How a run stands, as JSON; the same with --watch."""
     front, spent = run.front, run.spent
-    resource = next(iter(reading.resource_names(run)), None)
-    smallest = min(front, key=lambda one: one.values[resource], default=None) if resource else None
+    smallest = min(front, key=lambda one: one.values[reading.resource_of(run)], default=None)
     return {
         "run": str(common.short_path(run.folder)),
         "state": run.state.value,

@@ -14,7 +14,7 @@ from lemonade.comparing.grouping import Group, grouped, unusual_settings
 from lemonade.comparing.statistics import attained, holm, larger, least_p, mann_whitney, quartiles
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
-from lemonade.objectives import Kind, Objective
+from lemonade.objectives import Objective, resources
 from lemonade.reporting.commands import short_path
 from lemonade.settings import parse_limits
 
@@ -114,7 +114,7 @@ class Comparison:
     @property
     def resources(self) -> list[str]:
         """Names of the objectives that are costs: not those that only a trained network has."""
-        return [one.name for one in self.objectives if one.kind is not Kind.EXPENSIVE]
+        return resources(self.objectives)
 
     @property
     def reading(self) -> str:

@@ -86,14 +86,13 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def neighbours(run: Run, member: Member) -> dict[str, Member | None]:
-    """The members of the front next to it: ``smaller`` and ``more accurate``; None at the ends or without an error."""
-    error = reading.error_name(run)
-    resource = next(iter(reading.resource_names(run)), None)
-    if error is None or resource is None or error not in member.values:
+    """The members of the front next to it: ``smaller`` and ``more accurate``; None at the ends or untrained."""
+    resource = reading.resource_of(run)
+    if reading.ERROR not in member.values:
         return {"smaller": None, "more accurate": None}
     others = [other for other in run.front.members if other.id != member.id]
     smaller = [other for other in others if other.values[resource] < member.values[resource]]
-    ranking = [one for one in run.objectives if one.name == error]
+    ranking = [one for one in run.objectives if one.name == reading.ERROR]
     own = vector(member.values, ranking, run.smoothed)
     better = [other for other in others if vector(other.values, ranking, run.smoothed) < own]
     return {
@@ -102,7 +101,7 @@ def neighbours(run: Run, member: Member) -> dict[str, Member | None]:
     }
 
 
-def lineage_table(chain: Sequence[Member], resource: str | None, width: int) -> Table:
+def lineage_table(chain: Sequence[Member], resource: str, width: int) -> Table:
     """A network and its ancestors, youngest first, with what each step did and cost.
 
     Args:
@@ -114,12 +113,11 @@ def lineage_table(chain: Sequence[Member], resource: str | None, width: int) -> 
     stages = [stage for stage in STAGES if any(stage in member.evaluation.stages for member in chain)]
     if not middling:
         stages = [stage for stage in stages if stage == "trained"]
-    resource = resource if wide else None
     columns = [
         Column("id"),
         Column("how", gives_way=True, folds=True),
         *[Column(f"error\n{STAGES[stage]}", right=True) for stage in stages],
-        *([Column(f"\n{resource}", right=True)] if resource is not None else []),
+        *([Column(f"\n{resource}", right=True)] if wide else []),
         Column("examples\ntrained", right=True),
         *([Column("examples\ninherited", right=True)] if middling else []),
         *([Column("\ntime", right=True)] if wide else []),
@@ -132,7 +130,7 @@ def lineage_table(chain: Sequence[Member], resource: str | None, width: int) -> 
                 f"{'└ ' if depth else ''}{member.id}",
                 how(member),
                 *[numbers.share(found[stage].error, images) if stage in found else "" for stage in stages],
-                *([numbers.measured(resource, member.values[resource])] if resource is not None else []),
+                *([numbers.measured(resource, member.values[resource])] if wide else []),
                 numbers.count(member.evaluation.examples),
                 *([numbers.count(before)] if middling else []),
                 *([numbers.duration(member.evaluation.seconds)] if wide else []),

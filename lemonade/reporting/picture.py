@@ -57,9 +57,8 @@ def save_picture(run: Run, path: Path) -> bool:
     Raises:
         LemonadeError: if it cannot be written.
     """
-    error = reading.error_name(run)
-    resources = reading.resource_names(run)
-    if error is None or not resources or not run.front.members:
+    error, resources = reading.ERROR, reading.other_names(run)
+    if not run.front.members:
         return False
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -163,8 +162,7 @@ def _note(run: Run) -> str:
     causes = ["for another objective"] * (len(run.objectives) > 2) + ["for their smoothed error"] * run.smoothed
     if causes:
         notes.append(f"Members off the line are on the front {' or '.join(causes)}.")
-    error = reading.error_name(run)
-    if error is not None and any(member.values[error] == 0 for member in run.front.members):
+    if any(member.values[reading.ERROR] == 0 for member in run.front.members):
         notes.append("An error of 0 is drawn at half an image.")
     if run.smoothed:
         notes.append("Ranked by the smoothed error: a dominated network may have a lower plain one.")

@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lemonade import numbers
+from lemonade.objectives import resources
 
 if TYPE_CHECKING:
     from lemonade.history import Member, Run
     from lemonade.types import Evaluation
 
 
-def error_name(run: Run) -> str | None:
-    """The first objective that is an error; None if there is none."""
-    return next((name for name in run.objective_names if numbers.is_error(name)), None)
+ERROR = "error"
+"""The first objective of every run."""
 
 
-def resource_names(run: Run) -> list[str]:
+def resource_of(run: Run) -> str:
+    """The first objective that tells what a network costs; every run has one."""
+    return resources(run.objectives)[0]
+
+
+def other_names(run: Run) -> list[str]:
     """The objectives that are no error."""
     return [name for name in run.objective_names if not numbers.is_error(name)]
 

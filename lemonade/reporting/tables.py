@@ -85,9 +85,8 @@ def front_notes(run: Run, members: Sequence[Member], knee: Member | None) -> lis
     """What the table means, one sentence a line: the knee, images and interval, the ranking, flops, latencies."""
     notes = []
     if knee is not None:
-        error = reading.error_name(run)
         text = f"{KNEE} knee {knee.id}: where the front bends most between cheap and accurate"
-        notes.append(f"{text}." if error is None else f"{text}; {error} {between(knee, error)}.")
+        notes.append(f"{text}; error {between(knee)}.")
         best = run.front.best()
         if best.id != knee.id and any(member.id == best.id for member in members):
             notes.append(f"  best {best_sentence(run, best)}.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from lemonade.history import Run
-from lemonade.reporting import network, reading
+from lemonade.reporting import network
 from lemonade.reporting.webpage.child import Child
 from lemonade.types import Status
 
@@ -68,9 +68,8 @@ def _operators(run: Run, name: str) -> set[str]:
 
 def _changes(run: Run, child: Child) -> dict[str, float]:
     """What each stage changed of the error that decides; empty for a child that started from fresh weights."""
-    name = reading.error_name(run)
     parent = run.evaluations.get(child.parent or "")
-    if name != "error" or parent is None or network.started_afresh(child.evaluation):
+    if parent is None or network.started_afresh(child.evaluation):
         return {}
     of = "error_smoothed" if run.smoothed else "error"
     found, before = {}, parent.values.get(of)

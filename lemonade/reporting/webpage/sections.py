@@ -24,11 +24,9 @@ def sentence(run: Run) -> str:
     members, spent = run.front.members, run.spent
     paid = f"{numbers.quantity(spent.evaluations, 'child', 'children')} in {numbers.duration(spent.seconds)}"
     paid += f" on {_machine(run)}"
-    error, resource = reading.error_name(run), next(iter(reading.resource_names(run)), None)
+    error, resource = reading.ERROR, reading.resource_of(run)
     if not members:
         return f"No network yet; {paid}."
-    if error is None or resource is None:
-        return f"{numbers.quantity(len(members), 'network')} on the front; {paid}."
     images = reading.images_of(members[0])
     cheap, dear = (numbers.measured(resource, one) for one in _range(members, resource))
     best, worst = (numbers.measured(error, one, images) for one in _range(members, error))

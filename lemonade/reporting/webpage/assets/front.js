@@ -114,11 +114,17 @@ function ticks(column, axis, room) {
   return (high - low) * 3 < room ? 'D2' : 1;
 }
 
+// Powers of a thousand by letter, but no "50m" for what lies below 1, as milliseconds do
+function tickFormat(column) {
+  const values = Object.keys(data.children).map((id) => place(id, column, true)).filter((value) => value > 0);
+  return data.columns[column].error ? '.3~f' : Math.min(...values) < 1 ? '.3~r' : '.3~s';
+}
+
 function axisOf(column, log, axis, room) {
   const one = data.columns[column];
   return {
     title: { text: plain(innerWidth > 560 ? one.axis : one.label), standoff: 8, font: { size: 13 } }, type: log ? 'log' : 'linear',
-    tickformat: one.error ? '.3~f' : '.3~s', dtick: log ? ticks(column, axis, room) : null, rangemode: log ? 'normal' : 'tozero',
+    tickformat: tickFormat(column), dtick: log ? ticks(column, axis, room) : null, rangemode: log ? 'normal' : 'tozero',
   };
 }
 
