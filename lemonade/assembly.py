@@ -179,12 +179,23 @@ class Assembly:
                 f"{earlier.folder}: the images of '{earlier.config.dataset}' are not those the run began with. "
                 "Put them back, or start a new run."
             )
+        for name, digest in self.other_splits.items():
+            if earlier.others.get(name, digest) != digest:
+                raise LemonadeError(
+                    f"{earlier.folder}: the images of '{name}' are not those the run began with. "
+                    "Put them back, or start a new run."
+                )
         for file, digest in earlier.plugins.items():
             if self.plugins.get(file) != digest:
                 raise LemonadeError(
                     f"{earlier.folder}: the plug-in {file} is not what it was when the run began. "
                     "Put it back, or start a new run."
                 )
+
+    @property
+    def other_splits(self) -> dict[str, str]:
+        """Digests of further data sets' splits by the objective that reads them."""
+        return {name: dataset.split_hash for name, dataset in self.others.items()}
 
     def __enter__(self) -> Self:
         return self

@@ -71,6 +71,7 @@ class Run:
         environment: What the run began on.
         facts: Of the data set.
         plugins: SHA-256 of plug-in files by path.
+        others: Digests of further data sets' splits by the objective that reads them.
         objectives: Those in play, with the boxes of the run.
         candidates: By id, in order of id. A generation is here as a whole or not at all.
         evaluations: By id, in order of id. Of a generation under way, or one that the budget cut off, some are missing.
@@ -88,6 +89,7 @@ class Run:
         """Take over what the lines of its journal came to so far; use `load`."""
         self.folder, self.held = folder, held
         self.config, self.environment, self.plugins = ledger.config, ledger.environment, ledger.plugins
+        self.others = ledger.others
         self.facts, self.objectives, self.ended = ledger.facts, ledger.objectives, ledger.ended
         self.candidates = Candidates(folder, ledger)
         self.evaluations: Mapping[str, Evaluation] = {

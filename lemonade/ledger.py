@@ -76,6 +76,7 @@ class Ledger:
         environment: What the run began on.
         facts: Of the data set.
         plugins: SHA-256 of plug-in files by path.
+        others: Digests of further data sets' splits by objective.
         objectives: Those in play, with the boxes of the run.
         candidates: Their records by id, as they came.
         evaluations: By id, as they came.
@@ -96,6 +97,7 @@ class Ledger:
         self.path = path
         self.environment: Mapping[str, Any] = {}
         self.plugins: Mapping[str, str] = {}
+        self.others: Mapping[str, str] = {}
         self.candidates: dict[str, Mapping[str, Any]] = {}
         self.evaluations: dict[str, Evaluation] = {}
         self.arrivals: dict[str, Spent] = {}
@@ -176,6 +178,7 @@ class Ledger:
 
     def _begin(self, line: Line) -> None:
         self.environment, self.plugins = line.get("environment", {}), line.get("plugins", {})
+        self.others = line.get("others", {})
         self.config = self._settings(Config, line["config"])
         self.facts = DataFacts.from_json(line["facts"])
         self.objectives = tuple(Objective.from_json(one) for one in line["objectives"])

@@ -55,7 +55,7 @@ def run_search(
         Assembly(config, evaluator, loading(listener, config.budget)) as assembly,
     ):
         _first(config.budget, assembly)  # a limit that nothing meets is found out before there is a folder
-        with RunStore.create(folder, config, assembly.facts) as store:
+        with RunStore.create(folder, config, assembly.facts, assembly.other_splits) as store:
             Loop(store, assembly, config.budget, listener, stop or Stop()).go(None)
     return Run.load(folder)
 

@@ -61,7 +61,10 @@ class RunStore:
             LemonadeError: saying what is there.
         """
         try:
-            there = folder.exists()
+            os.lstat(folder)
+            there = True
+        except (FileNotFoundError, NotADirectoryError):
+            there = False
         except (OSError, ValueError) as error:  # a name that no file system takes
             said = getattr(error, "strerror", None) or error
             raise LemonadeError(
@@ -82,13 +85,16 @@ class RunStore:
             raise LemonadeError(f"{folder} exists and holds other files ({other[0]}). Choose another --out.")
 
     @classmethod
-    def create(cls, folder: Path, config: Config, facts: DataFacts) -> RunStore:
+    def create(
+        cls, folder: Path, config: Config, facts: DataFacts, others: Mapping[str, str] | None = None
+    ) -> RunStore:
         """Make a run folder and write its first line.
 
         Args:
             folder: See `check_free`.
             config: All settings, the budget in force included; its plug-ins are loaded if they are not yet.
             facts: Of the data set.
+            others: Digests of further data sets' splits by the objective that reads them.
 
         Raises:
             LemonadeError: if the folder is not free, cannot be written, or another process has it.
@@ -102,6 +108,7 @@ class RunStore:
             "objectives": [one.to_json() for one in objectives],
             "environment": environment(),
             "plugins": plugins,
+            "others": dict(others or {}),
         }
         try:
             return cls._begin(folder, config, first)

@@ -46,7 +46,7 @@ class TestSearch:
         assert head[1] == "Objectives: error, params, flops · budget 12 evaluations"
         assert head[2].startswith("loading torch")
         assert head[3].startswith("digits: 1,797 images 8x8x1, 10 classes · 1,150 train, 287 validation, 360 test")
-        assert sum(line.startswith("generation ") for line in head) == 5
+        assert sum(line.startswith("generation ") for line in head) == 6  # the last one is cut off
         assert "Front of runs/digits-lemonade-1" in out
         assert "Written in runs/digits-lemonade-1: front.png, front.csv" in out
         assert "Next:  lemonade show runs/digits-lemonade-1 c" in out
@@ -136,6 +136,7 @@ class TestRefusals:
             ("--set serach.children=3", "'serach.children' is not a setting. Did you mean 'search.children'?"),
             ("--set search.children", "--set expects key=value, got 'search.children'."),
             ("--limit params=10", "--limit expects NAME<=NUMBER, got 'params=10'."),
+            ("--limit params<=1e5 --limit params<=2e-1", "--limit: 'params' is limited twice. Give one limit for each"),
             ("--limit params<10", "--limit expects NAME<=NUMBER, got 'params<10'."),
             ("--evaluations 0", "budget.evaluations: expected a whole number greater than 0, got 0."),
             ("--examples -3", "budget.examples: expected a whole number greater than 0, got -3."),

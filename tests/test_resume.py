@@ -3,9 +3,11 @@
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fake_runs import KilledError, config, outcome, resume, start
 
+from lemonade.assembly import Assembly
 from lemonade.config import BudgetSettings
 from lemonade.data import load_dataset
 from lemonade.errors import LemonadeError
@@ -13,6 +15,7 @@ from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.loop import Stop
 from lemonade.run import resume_search, run_search
+from lemonade.store import RunStore
 from lemonade.types import RUN_FAULT, Status
 from morphisms import initial_weights, save_weights
 
@@ -187,6 +190,31 @@ class TestDamage:
         with pytest.raises(LemonadeError, match=message):
             resume_search(tmp_path / "r", BudgetSettings(evaluations=40), evaluator=InlineEvaluator(digits_bench()))
         assert Run.load(tmp_path / "r").spent.evaluations == before
+
+    def test_other_images_of_a_further_set_are_refused(self, tmp_path):
+        rng = np.random.default_rng(0)
+        images, labels = rng.integers(0, 255, (100, 8, 8), dtype=np.uint8), np.arange(100) % 10
+        further = tmp_path / "further.npz"
+        np.savez(further, images=images, labels=labels)
+        settings = config(objectives=("error", "params", f"error@{further}"))
+        with Assembly(settings, FakeEvaluator()) as parts:
+            RunStore.create(tmp_path / "r", settings, parts.facts, parts.other_splits).close()
+        run = Run.load(tmp_path / "r")
+        Assembly.again(run, FakeEvaluator()).close()
+        np.savez(further, images=255 - images, labels=labels)
+        with pytest.raises(
+            LemonadeError, match=r"the images of 'error@.*further.npz' are not those the run began with"
+        ):
+            Assembly.again(run, FakeEvaluator())
+
+    def test_a_generation_without_its_end_is_named_as_damaged(self, tmp_path):
+        start(tmp_path / "r")
+        path = tmp_path / "r" / "journal.jsonl"
+        lines = path.read_text().splitlines(keepends=True)
+        first = next(line for line in lines if '"type":"generation"' in line)
+        path.write_text("".join(line for line in lines if line is not first))
+        with pytest.raises(LemonadeError, match="the journal is damaged; it lacks the end of generation 0"):
+            resume(tmp_path / "r", BudgetSettings(evaluations=40))
 
     def test_a_journal_without_an_evaluation_is_named_as_damaged(self, tmp_path):
         start(tmp_path / "r")

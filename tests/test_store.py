@@ -283,6 +283,13 @@ def test_folders_that_are_taken(tmp_path: Path) -> None:
     with pytest.raises(LemonadeError, match=r"other exists and holds other files \(thesis.tex\). Choose another --out"):
         RunStore.create(tmp_path / "other", CONFIG, FACTS)
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["thesis.tex"]
+    with pytest.raises(
+        LemonadeError, match=r"run/graphs/inner lies inside the run folder .*run\. Choose another --out"
+    ):
+        RunStore.check_free(tmp_path / "run" / "graphs" / "inner")
+    for name in ("a\0b", "x" * 300):
+        with pytest.raises(LemonadeError, match=r"no folder can be made there \(.*\)\. Choose another --out"):
+            RunStore.check_free(tmp_path / name)
     (tmp_path / "file").touch()
     with pytest.raises(LemonadeError, match="file exists and is a file"):
         RunStore.create(tmp_path / "file", CONFIG, FACTS)
