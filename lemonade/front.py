@@ -28,8 +28,8 @@ class Front:
 
     A network trained further (operator ``continue``) needs no operation of its own: its computed costs are its
     parent's, so with a lower error it dominates the parent, which drops out; with the same error the older one stays;
-    with a higher one it is dominated. Where a further objective (error on another set, a latency measured anew) got
-    worse, both stay, as they should.
+    with a higher one it is dominated. Where a further objective (error on another set) got worse, both stay, as
+    they should.
     """
 
     def __init__(self) -> None:

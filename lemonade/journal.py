@@ -128,7 +128,7 @@ class Tail:
         """The whole lines that have come; one that is not whole yet comes another time.
 
         Raises:
-            LemonadeError: as `read_journal`, or if another journal lies in the place of the first.
+            LemonadeError: as `read_journal`, or if another, shorter journal lies in the place of the first.
         """
         try:
             with self.path.open("rb") as file:

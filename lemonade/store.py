@@ -281,7 +281,8 @@ class RunStore:
         """
         kept = {*names, *self._recent}
         for path in (self.folder / WEIGHTS).iterdir():
-            name, under_way = path.stem, path.suffix == _PARTIAL and path.stem not in self._evaluations
+            name = path.name.partition(".")[0]  # while it is written a scratch file has a further ending
+            under_way = path.suffix == _PARTIAL and name not in self._evaluations
             if path.suffix in (_PARTIAL, _WEIGHTS) and not under_way and (path.suffix == _PARTIAL or name not in kept):
                 path.unlink(missing_ok=True)
 

@@ -111,6 +111,8 @@ def test_a_bad_table_is_refused_with_its_place(case, tmp_path, capsys):
         (["--seeds", "0"], "--seeds expects a whole number from 1 on, got '0'"),
         (["--evaluations", "many"], "--evaluations expects a whole number from 1 on, got 'many'"),
         (["--set", "search.childen=1"], "'search.childen' is not a setting. Did you mean 'search.children'"),
+        (["--set", "search.inherit=true"], "search.inherit: rows of a table have no weights to inherit. Leave it out."),
+        (["--set", "limits.parms=3"], "unknown cost in a limit 'parms'. Did you mean 'params'"),
     ],
 )
 def test_wrong_options_are_named(words, message, file, capsys):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lemonade.bench.sharp import SharpBox
 from lemonade.bench.tablefile import Table
 from lemonade.config import Config
+from lemonade.errors import LemonadeError, unknown
 from lemonade.evaluate.table import TableEvaluator
 from lemonade.front import Axis
 from lemonade.methods import Setting, make_search
@@ -152,7 +153,10 @@ def bench(
 def table_config(method: str, seed: int, settings: Mapping[str, Any]) -> Config:
     """The settings of one run."""
     own = {f"search.{name}": value for name, value in {**ON_TABLES, **BY_METHOD.get(method, {})}.items()}
-    return make_config(None, {**own, **settings, "method": method, "seed": seed})
+    config = make_config(None, {**own, **settings, "method": method, "seed": seed})
+    if config.search.inherit:
+        raise LemonadeError("search.inherit: rows of a table have no weights to inherit. Leave it out.")
+    return config
 
 
 def pay(
@@ -170,6 +174,10 @@ def pay(
 
 def table_setting(costs: Mapping[str, Mapping[str, float]], config: Config) -> Setting:
     """What a method is told of a table: architectures and costs, and no error."""
+    names = next(iter(costs.values()))
+    for name in config.limits:
+        if name not in names:
+            raise unknown("cost in a limit", name, names)
 
     def values(candidate: Candidate, evaluation: Evaluation) -> tuple[float, ...]:
         return (evaluation.values["error"], *candidate.costs.values())
@@ -182,7 +190,7 @@ def table_setting(costs: Mapping[str, Mapping[str, float]], config: Config) -> S
         floors={},
         vector=values,
         shown=values,
-        axes={"error": UNBOUNDED, **dict.fromkeys(next(iter(costs.values())), UNBOUNDED)},
+        axes={"error": UNBOUNDED, **dict.fromkeys(names, UNBOUNDED)},
         seed=config.seed,
         child_examples=1,
         initial_examples=1,

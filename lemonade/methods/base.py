@@ -115,7 +115,7 @@ class GenerationReport:
 class Search(Protocol):
     """A search method.
 
-    Candidates of a generation are made as a whole with ``default_rng([seed, generation])``, and results are told in
+    Candidates of a generation are made as a whole, from the seed and the generation's number, and results are told in
     order of id at its end, so what it asks for depends neither on who is ready first nor on when a run was interrupted.
     """
 

@@ -1,4 +1,8 @@
-"""Search spaces. To add one: its file here and its line in `SPACES`, if a search trains its networks."""
+"""Search spaces.
+
+To add one whose networks a search trains: its file here, its line in `SPACES`, its settings in `SpaceSettings`, and its
+name where the command line's help and `methods.local` list them.
+"""
 
 from __future__ import annotations
 
