@@ -37,10 +37,10 @@ def contest_sentence(one: Contest, contests: int) -> str:
     """What can be said of the first group against another."""
     side = "higher" if one.difference > 0 else "lower"
     by = f"{side} by {abs(one.difference):.3f}" if one.difference else "as high"
-    line = (
-        f"{one.first} against {one.second}: median hypervolume {by}; {one.first}'s is the larger one in "
-        f"{100 * one.larger:.0f} % of all pairs of runs (A12 {one.larger:.2f})"
-    )
+    line = f"{one.first} against {one.second}: median hypervolume {by}"
+    if min(one.runs) > 1:  # of a single pair it would say the same again
+        pairs = f"{100 * one.larger:.0f} % of all pairs of runs (A12 {one.larger:.2f})"
+        line += f"; {one.first}'s is the larger one in {pairs}"
     if one.p is None:
         return f"{line}. No test was made: a single run says nothing of how much runs differ among themselves."
     corrected = one.corrected if one.corrected is not None else one.p
