@@ -214,9 +214,9 @@ class Run:
             raise LemonadeError(f"'{name}' is the beginning of {', '.join(begins[:5])}{more}. Type more of the id.")
         near = difflib.get_close_matches(name, list(self.candidates), n=3, cutoff=0.5)
         hint = f" Nearest: {', '.join(near)}." if near else ""
-        raise LemonadeError(
-            f"{self.folder} has no network '{name}'.{hint} The front's: {', '.join(one.id for one in self.front)}."
-        )
+        front = [one.id for one in self.front]
+        more = f" and {len(front) - 8} more (lemonade front {self.folder})" if len(front) > 8 else ""
+        raise LemonadeError(f"{self.folder} has no network '{name}'.{hint} The front's: {', '.join(front[:8])}{more}.")
 
     def choose(self, names: str | Sequence[str]) -> list[Member]:
         """Networks by their names, each once: ``"front"``, or ids, ``knee`` and ``best``; in a text commas between.

@@ -146,6 +146,8 @@ def _listed(images: Sequence[Path]) -> list[Prediction]:
                 problem = "there is no such file or folder"
             elif inside == [path] and not path.is_file():
                 problem = "is no regular file"
+            elif path.suffix.lower() in (".npz", ".npy"):
+                problem = "holds arrays, no image: for those there is Member.module() in Python"
         except OSError as error:
             inside, problem = [], (error.strerror or str(error)).lower()
         found += [Prediction(file, problem=problem) for file in inside or [path]]
