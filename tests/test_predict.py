@@ -201,7 +201,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_predicted(lemonade):
     assert lemonade("best", "nowhere.png")[:2] == (1, "")
     np.savez("set.npz", images=np.zeros((3, 8, 8)))
     said = "error: set.npz: holds arrays, no image: for those there is Member.module() in Python.\n"
-    assert lemonade("best", "set.npz") == (1, "", said)
+    assert lemonade("best", "set.npz")[::2] == (1, said)
 
 
 HOSTILE = "\x1b]0;owned\x07\x9b31m\r\n\x7f.png"
