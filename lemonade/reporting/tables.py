@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from lemonade import numbers
-from lemonade.reporting import reading
+from lemonade.reporting import network, reading
 from lemonade.reporting.layout import Column, fitted
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ def front_notes(run: Run, members: Sequence[Member], knee: Member | None) -> lis
     if knee is not None:
         text = f"{KNEE} knee {knee.id}: where the front bends most between cheap and accurate"
         notes.append(f"{text}; error {between(knee)}.")
+        dearer = network.neighbours(run, knee)["more accurate"]  # a knee may lie low: what more costs is told
+        if dearer is not None and dearer.id != run.front.best().id:
+            notes.append(f"  next more accurate {best_sentence(run, dearer)}.")
         best = run.front.best()
         if best.id != knee.id and any(member.id == best.id for member in members):
             notes.append(f"  best {best_sentence(run, best)}.")
