@@ -61,10 +61,19 @@ def test_a_part_of_the_front_keeps_its_ends_and_the_knee(run):
     members = list(run.front.members)
     for most in range(3, len(members) + 2):
         for keep in members:
-            shown = [member.id for member in tables.spread(members, most, keep)]
+            shown = [member.id for member in tables.spread(members, most, {keep.id})]
             assert len(shown) <= most
             assert {members[0].id, members[-1].id, keep.id} <= set(shown)
             assert shown == sorted(shown, key=[member.id for member in members].index)
+
+
+def test_a_part_of_the_front_shows_knee_and_best(run):
+    members, knee, best = list(run.front.members), run.front.knee, run.front.best()
+    for most in range(4, len(members) + 2):
+        shown = [member.id for member in tables.spread(members, most, {knee.id, best.id})]
+        assert len(shown) <= most
+        assert {members[0].id, members[-1].id, knee.id, best.id} <= set(shown)
+    assert any(best.id in line for line in front_lines(run, 100, most=4, knee=knee))
 
 
 def test_notes_say_images_interval_ranking_and_what_a_flop_is(run):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import pairwise
 from operator import attrgetter
@@ -34,11 +34,11 @@ def front_table(
         run: Where they come from.
         members: Those to show.
         console: Decides by its width which columns there is room for.
-        most: Show at most this many, spread over the whole; default: all.
+        most: Show at most this many, spread over the whole, knee and best among them; default: all.
         knee: The member to mark.
     """
     columns, fields = front_columns(run, console.width)
-    shown = spread(members, most, keep=knee)
+    shown = spread(members, most, {one.id for one in (knee, run.front.best()) if one is not None})
     rows = [[field(member) for field in fields] for member in shown]
     marked = [knee is not None and member.id == knee.id for member in shown]
     for row, is_knee in zip(rows, marked, strict=True):
@@ -167,16 +167,16 @@ def interval_text(error: float, images: int | None) -> str:
     return f"{numbers.share(low, images)}-{numbers.share(high, images)}"
 
 
-def spread(members: Sequence[Member], most: int | None, keep: Member | None = None) -> list[Member]:
-    """At most so many members, evenly spread, with the first, the last and `keep` among them."""
+def spread(members: Sequence[Member], most: int | None, keep: Collection[str] = ()) -> list[Member]:
+    """At most so many members, evenly spread, with the first, the last and those of the ids `keep` among them."""
     if most is None or len(members) <= most:
         return list(members)
     positions = {round(index * (len(members) - 1) / (most - 1)) for index in range(most)}
-    wanted = next((index for index, member in enumerate(members) if keep is not None and member.id == keep.id), None)
-    if wanted is not None and wanted not in positions:
-        inner = positions - {0, len(members) - 1}
-        positions -= {min(inner, key=lambda position: abs(position - wanted))} if inner else set()
-        positions.add(wanted)
+    wanted = {index for index, member in enumerate(members) if member.id in keep}
+    for one in sorted(wanted - positions):
+        inner = positions - {0, len(members) - 1} - wanted
+        positions -= {min(inner, key=lambda position: abs(position - one))} if inner else set()
+        positions.add(one)
     return [members[index] for index in sorted(positions)]
 
 
