@@ -174,13 +174,10 @@ class Assembly:
         return assembly
 
     def _check_same(self, earlier: Run) -> None:
-        if self.facts.split_hash != earlier.facts.split_hash:
-            raise LemonadeError(
-                f"{earlier.folder}: the images of '{earlier.config.dataset}' are not those the run began with. "
-                "Put them back, or start a new run."
-            )
-        for name, digest in self.other_splits.items():
-            if earlier.others.get(name, digest) != digest:
+        splits = [(earlier.config.dataset, self.facts.split_hash, earlier.facts.split_hash)]
+        splits += [(name, now, earlier.others.get(name, now)) for name, now in self.other_splits.items()]
+        for name, now, then in splits:
+            if now != then:
                 raise LemonadeError(
                     f"{earlier.folder}: the images of '{name}' are not those the run began with. "
                     "Put them back, or start a new run."

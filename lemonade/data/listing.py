@@ -101,9 +101,7 @@ def _list_classes(root: Path, folder: Path, listing: Listing) -> Iterator[Image]
         seen: set[str] = set()
         for place, folders, files in os.walk(start, onerror=_fail, followlinks=True):
             real = os.path.realpath(place)
-            # a link back to where we have been, or one that leads to other classes' images
-            leads_away = place != start and real in classes
-            if real in seen or leads_away or any(_is_inside(other, real) for other in classes - {real}):
+            if real in seen or _leads_away(place, real, start, classes):  # or back to where we have been
                 folders.clear()
                 continue
             seen.add(real)
@@ -118,8 +116,12 @@ def _list_classes(root: Path, folder: Path, listing: Listing) -> Iterator[Image]
         yield from (Image(path, label) for path in sorted(paths))
 
 
-def _is_inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+def _leads_away(place: str, real: str, start: str, classes: set[str]) -> bool:
+    """Whether a folder inside a class (or the class itself, at `start`) is a link to other classes' images."""
+    if not os.path.islink(place):  # noqa: PTH114
+        return False
+    inside = real.rstrip(os.sep) + os.sep
+    return (place != start and real in classes) or any(other.startswith(inside) for other in classes)
 
 
 def _is_special(path: str) -> bool:

@@ -64,5 +64,5 @@ def preparing_lines(run: Run) -> list[str]:
         'image = ImageOps.exif_transpose(image).convert("RGBA")',
         f'image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("{mode}")',
         *([*resizing, *to_tensor] if run.facts.decoded else [*to_tensor, *resizing]),
-        "images = images.round().clamp(0, 255) / 255",
+        "images = images / 255" if run.facts.decoded else "images = images.round().clamp(0, 255) / 255",
     ]

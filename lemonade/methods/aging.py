@@ -112,7 +112,8 @@ class AgingEvolution(Generational):
 
     def adopt(self, candidates: Sequence[Candidate]) -> None:
         """Take over a generation of an earlier process, and know which population it was made for."""
-        self.generation()
+        if len(self.colonies) > 1:
+            self.generation()
         super().adopt(candidates)
 
     def told(self, candidate: Candidate, evaluation: Evaluation) -> None:

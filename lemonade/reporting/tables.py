@@ -38,7 +38,7 @@ def front_table(
         knee: The member to mark.
     """
     columns, fields = front_columns(run, console.width)
-    shown = spread(members, most, {one.id for one in (knee, run.front.best()) if one is not None})
+    shown = spread(members, most, {(knee or run.front.best()).id, run.front.best().id})
     rows = [[field(member) for field in fields] for member in shown]
     marked = [knee is not None and member.id == knee.id for member in shown]
     for row, is_knee in zip(rows, marked, strict=True):

@@ -104,10 +104,14 @@ function frontTraces(shown) {
   ];
 }
 
+function ofChildren(column) {
+  return Object.keys(data.children).map((id) => place(id, column, true)).filter((value) => value > 0);
+}
+
 // Labels at 1, 2 and 5 of every decade where there is room for them; within a decade plotly knows best
 function ticks(column, axis, room) {
-  const references = data.references.map((one) => placed(one.values[column], column, true));
-  const values = [...Object.keys(data.children).map((id) => place(id, column, true)), ...references].filter((value) => value > 0).map(Math.log10);
+  const references = data.references.map((one) => placed(one.values[column], column, true)).filter((value) => value > 0);
+  const values = [...ofChildren(column), ...references].map(Math.log10);
   const zoomed = axis?.type === 'log' && !axis.autorange;
   const [low, high] = zoomed ? axis.range : [Math.min(...values), Math.max(...values)];
   if (high - low < 0.8) return null;
@@ -116,8 +120,7 @@ function ticks(column, axis, room) {
 
 // Powers of a thousand by letter, but no "50m" for what lies below 1, as milliseconds do
 function tickFormat(column) {
-  const values = Object.keys(data.children).map((id) => place(id, column, true)).filter((value) => value > 0);
-  return data.columns[column].error ? '.3~f' : Math.min(...values) < 1 ? '.3~r' : '.3~s';
+  return data.columns[column].error ? '.3~f' : Math.min(...ofChildren(column)) < 1 ? '.3~r' : '.3~s';
 }
 
 function axisOf(column, log, axis, room) {
