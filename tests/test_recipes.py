@@ -38,6 +38,12 @@ def test_the_study_of_inheriting_goes_on_and_judges_on_test_images(tmp_path):
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"volume.png", "fronts.png", "validation.png"}
 
 
+def test_a_ladder_alone_sees_as_many_images_as_it_is_given(tmp_path):
+    run("inheritance/study.py", "--examples", 4000, "--seeds", 1, "--arms", "ladder", "--out", tmp_path)
+    (row,) = csv.DictReader((tmp_path / "runs.csv").read_text().splitlines())
+    assert (row["arm"], row["examples"], row["members"] > "0") == ("ladder", "4000", True)
+
+
 def test_a_study_takes_up_no_search_of_another_one(tmp_path):
     few = ["--child-examples", "500", "--set", "training.initial_factor=1", "--seeds", "1", "--arms", "scratch-1"]
     few += ["--runs", tmp_path / "runs"]
@@ -78,12 +84,12 @@ def test_a_study_takes_up_no_search_of_another_one(tmp_path):
         ("inherited:training.teacher_share=7", "training.teacher_share"),
         ("inherited:foo=1", "'foo' is not a setting"),
         ("inherited:seed=9", "seed has to be the same for all arms"),
-        ("inherited:time=30s", "budget.time has to be the same for all arms"),
-        ("ladder", "the ladder sees as many images as a search did"),
+        ("inherited:examples=3000", "budget.examples has to be the same for all arms"),
+        ("ladder", "the ladder sees as many images as a search did, or as --examples says"),
     ],
 )
 def test_arms_are_checked_before_anything_is_trained(tmp_path, arm, said):
-    command = [sys.executable, RECIPES / "inheritance/study.py", "--examples", "6000", "--arms", arm]
+    command = [sys.executable, RECIPES / "inheritance/study.py", "--time", "30s", "--arms", arm]
     done = subprocess.run(
         [*command, "--runs", tmp_path / "runs", "--out", tmp_path / "out"], capture_output=True, text=True
     )

@@ -2,8 +2,9 @@
 
 ``python runs/recipes/inheritance/study.py --out FOLDER`` holds our search against its rivals: the same search from
 fresh weights with 1, 2, 4 and 8 times a child's examples (initial networks as any child), random search with as many,
-and a hand-made ladder of eight chains trained long on all the examples that the searches had. Members are chosen on the
-validation images and judged on the test images, which only studies open.
+and a hand-made ladder of eight chains trained long on all the examples that the searches had, or, without a search, on
+as many as `--examples` says. Members are chosen on the validation images and judged on the test images, which only
+studies open.
 
 An arm may change settings, as ``inherited:training.peak_rate=0.1,space.widths=[2,8]``: so constants are compared.
 
@@ -124,14 +125,18 @@ class Study:
     def judged(self, arm: str, seed: int) -> dict[str, Any]:
         """The row of an arm and a seed; a ladder sees as many images as the longest search of that seed.
 
+        Where no search was asked for, it sees as many as the budget has.
+
         Raises:
-            LemonadeError: if there is no such search yet.
+            LemonadeError: if neither tells how many.
         """
         if arm == LADDER:
             others = [_row(path)["examples"] for path in (self.out / ROWS).glob(f"*-{seed}.json")]
-            if not others:
-                raise LemonadeError("--arms: the ladder sees as many images as a search did; name one before it.")
-            examples = max(others)
+            examples = max(others, default=self.config.budget.examples)
+            if examples is None:
+                raise LemonadeError(
+                    "--arms: the ladder sees as many images as a search did, or as --examples says. Give one of them."
+                )
             networks = self.court.ladder(seed, examples, self.config.training)
             (self.out / CONFIGS).mkdir(parents=True, exist_ok=True)
             (self.out / CONFIGS / f"{file_name(arm, seed)}.yaml").write_text(dump_config(self.config))
