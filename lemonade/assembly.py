@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from lemonade.evaluate.beforehand import Beforehand, Measured
     from lemonade.evaluate.workers import WorkerEvaluator
     from lemonade.history import Run
+
+COSTS_KEPT = 4_096
+"""Networks whose costs are kept: many more than a generation proposes."""
 
 COARSE_IMAGES, COARSE_ERROR = 50, 0.1
 """With fewer validation images a warning tells how far such an error is from the true one."""
@@ -242,7 +246,8 @@ class Assembly:
         return Setting(
             search=config.search,
             space=self._space(),
-            costs=self._costs_if_any,
+            # asked for once: one of the user's may fail now and then, and a child has the costs it is judged by
+            costs=functools.lru_cache(maxsize=COSTS_KEPT)(self._costs_if_any),
             limits=self._limits(),
             # a limit below the box asks for what lies below it
             floors={
@@ -317,8 +322,6 @@ class Assembly:
             raise LemonadeError(f"{work}: the data cannot be laid out for the workers ({error}).") from None
         names = [objective.name for objective in self.objectives]
         self._workers.prepare(work / "data.safetensors", others, names, str(self.device), self.config.plugins)
-        if any(one.kind is Kind.MEASURED for one in self.objectives):
-            self._workers.settle()  # one that still imports torch would be measured as latency
         return self._workers
 
     def _check_others(self) -> None:

@@ -63,9 +63,10 @@ class ChildBudget:
     def of(cls, settings: TrainingSettings, train_images: int, shares: Sequence[Share] = ()) -> Self:
         """What the settings say; what they leave open follows from the size of the data set and of the run.
 
-        A child sees sixteen epochs, 8,000 to 96,000 images, and no more than a first network. That sees thirty-two
-        epochs, or as many times the images of a child set by hand as these are of a usual one: two to sixteen times,
-        as far as the run allows. All that it learns goes on to its descendants.
+        A child sees sixteen epochs, 8,000 to 96,000 images, and no more than a first network, unless a factor below one
+        asks for that. A first network sees thirty-two epochs, or as many times the images of a child set by hand as
+        these are of a usual one: two to sixteen times, as far as the run allows. All that it learns goes on to its
+        descendants.
 
         Args:
             settings: May set the number of a child, which a first network then sees at least, and how many times as

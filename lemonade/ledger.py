@@ -117,7 +117,7 @@ class Ledger:
         return int(self.reports.get(number, {}).get("total", {}).get("proposed", 0))
 
     def take(self, line: Line) -> None:
-        """Take in the next line; one of an unknown type tells nothing.
+        """Take in the next line; one of an unknown type tells only that the run went on until then.
 
         Raises:
             LemonadeError: if it lacks something, or means nothing to this version.

@@ -28,6 +28,8 @@ MOST_FAILURES = 40
 """So many failed children in a row are no bad luck: something is wrong with the machine or the settings."""
 MOST_REJECTIONS = 200
 """After so many rejected networks in a row no more are asked for: rejections spend no budget that would end a run."""
+MACHINE = {"processor": "the processor", "usable_cores": "the number of cores", "accelerators": "the accelerators"}
+"""What of an environment decides how long children are and what latencies are worth, in words."""
 OVERTIME = 0.1
 """Running children may finish after the time is up, for this share of the budget; then they are given up."""
 
@@ -92,7 +94,7 @@ class Loop:
     def _exhausted(self) -> str:
         """Why there is nothing left to train, whatever the budget; empty if there is."""
         if self.search.finished:
-            return f"{self.assembly.config.method} finds no new network within the limits"
+            return f"{self.assembly.config.method} finds no new network within its limits and boxes"
         if self._hopeless:
             last = self.rejected[-1].message
             return f"the last {len(self.rejected)} networks were all rejected; the last one: {last}"
@@ -125,7 +127,8 @@ class Loop:
         now, then = environment(), earlier.environment
         names = [name for name in ("lemonade", "commit") if now.get(name) != then.get(name)]
         names += ["torch"] * (now["packages"].get("torch") != then.get("packages", {}).get("torch"))
-        changed = ", ".join("lemonade's code" if name == "commit" else name for name in names)
+        names += [name for name in MACHINE if now.get(name) != then.get(name)]
+        changed = ", ".join(MACHINE.get(name, "lemonade's code" if name == "commit" else name) for name in names)
         return f"note: {changed} changed since the run began; it goes on, but not as it would have" if names else ""
 
     def _tell(self, kind: EventKind, message: str = "") -> None:
@@ -194,6 +197,8 @@ class Loop:
 
     def _measure(self) -> None:
         """Time what has to be timed, before any worker is busy; what lies beyond a limit is rejected untrained."""
+        if self.queue and self.beforehand.measures:
+            self.evaluator.settle()  # a worker that still imports torch would be measured as latency
         for candidate in list(self.queue):
             rejected = self.beforehand.rejected(candidate, self.candidates.get(candidate.parent or ""))
             if rejected is not None:
@@ -271,6 +276,7 @@ class Loop:
         self._tell("evaluated")
         self.failures = 0 if evaluation.status in (Status.OK, Status.STOPPED, Status.REJECTED) else self.failures + 1
         if self.failures >= MOST_FAILURES:
+            self.store.end(INTERRUPTED)
             raise LemonadeError(
                 f"the last {MOST_FAILURES} children all failed; the last one: {evaluation.message}. Put that right and "
                 f"go on with: lemonade resume {self.store.folder}"

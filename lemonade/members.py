@@ -48,7 +48,7 @@ class Member:
 
     @property
     def parent(self) -> str | None:
-        """Id of the network whose weights it started from; None if from fresh ones."""
+        """Id of the network that it was made from by rewrites; None if it was made without."""
         return self.candidate.parent
 
     @property

@@ -62,6 +62,11 @@ def flat(config: Config) -> dict[str, Any]:
     return found
 
 
+def dotted(name: str, value: object = None) -> str:
+    """The name of a setting in full: ``"budget.time"`` for ``"time"`` (see `SHORT`); ``space`` with a name is it."""
+    return "space.name" if name == "space" and not isinstance(value, Mapping) else SHORT.get(name, name)
+
+
 def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | None = None) -> Config:
     """Read a YAML file, lay settings over it and check the whole.
 
@@ -77,13 +82,13 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
         tree["space"] = named_space(tree["space"])
     for name in [name for name in tree if isinstance(name, str) and "." in name]:
         _put(tree, name, tree.pop(name))  # `search.children: 4` means what --set search.children=4 does
-    for name, value in (settings or {}).items():
-        dotted = "space.name" if name == "space" and not isinstance(value, Mapping) else SHORT.get(name, name)
-        if value is None and dotted not in setting_names():
-            _put(tree, dotted, value)  # refused below, by name
+    for short, value in (settings or {}).items():
+        name = dotted(short, value)
+        if value is None and name not in setting_names():
+            _put(tree, name, value)  # refused below, by name
         if value is not None:
-            lines.pop(dotted, None)  # what is wrong with it then is not the file's fault
-            _put(tree, dotted, value)
+            lines.pop(name, None)  # what is wrong with it then is not the file's fault
+            _put(tree, name, value)
     return _checked(tree, lines, source)
 
 

@@ -130,8 +130,12 @@ class RunStore:
             write_whole(folder / ENVIRONMENT, json.dumps(first["environment"], indent=1) + "\n", advice)
             (folder / JOURNAL).unlink(missing_ok=True)  # half a first line, if anything
             journal = Journal(folder / JOURNAL)
-            journal.append("run", first)
-            return cls(Run.load(folder), lock, journal)
+            try:
+                journal.append("run", first)
+                return cls(Run.load(folder), lock, journal)
+            except BaseException:
+                journal.close()
+                raise
         except BaseException:
             os.close(lock)
             raise

@@ -21,7 +21,7 @@ from lemonade.loop import Stop
 from lemonade.plugins import load_plugins
 from lemonade.run import resume_search, run_search
 from lemonade.runfolder import has_begun
-from lemonade.settings import SHORT, make_config, parse_assignment, with_budget
+from lemonade.settings import dotted, make_config, parse_assignment, with_budget
 
 AGREED = {"dataset", "objectives", "boxes", "limits", "limit", "selection", "data", "budget", "seed", "method"}
 """Settings and sections that no method of a comparison has for itself."""
@@ -180,7 +180,7 @@ def carry_out(
 def _check_changes(method: str, changes: Mapping[str, Any]) -> None:
     """Refuse settings of one method's own in which runs have to agree to be compared."""
     for name in changes:
-        section = SHORT.get(name, name).partition(".")[0]
+        section = dotted(name).partition(".")[0]
         if section in AGREED and name not in ("flip", "data.flip"):
             raise LemonadeError(f"{method}: all methods of a comparison have the same {name}; give it once, for all.")
 

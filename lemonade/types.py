@@ -89,7 +89,8 @@ class Candidate:
         genotype: The network, or the row's key.
         key: What tells duplicates apart: the row's key, or the graph's name-free hash (and, for a continued one, its
             examples).
-        parent: Id of the candidate whose weights it starts from; None for one that starts from fresh ones.
+        parent: Id of the candidate whose graph it was made from, and whose weights it starts from unless the run
+            inherits nothing; None for one that was made without.
         morphisms: The rewrites that lead from the parent's graph to this one, in order; they replay bit for bit.
         generation: 0 for the initial population.
         costs: Values of the cheap objectives, known without training.
@@ -289,6 +290,11 @@ class Evaluation:
     def examples(self) -> int:
         """Training images seen, over all stages."""
         return sum(stage.examples for stage in self.stages.values())
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was trained from fresh weights: its run inherits nothing, or what it inherited was lost."""
+        return "inherited" not in self.stages or bool(self.payload.get(RESTARTED))
 
 
 @dataclass(frozen=True)

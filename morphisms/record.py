@@ -15,7 +15,8 @@ class Exactness(StrEnum):
 
     `BITWISE`: the same bits. `TOLERANCE`: relative error of the logits, max|a - b| / max|a| over the batch, below 1e-5
     in float32 and 1e-12 in float64 an operator (sums over more channels round differently). `APPROXIMATE`: the error is
-    measured, recorded and reduced by distillation. bfloat16 carries no guarantee.
+    measured and recorded; layers behind the change are fitted anew, and training makes up for the rest. bfloat16
+    carries no guarantee.
     """
 
     BITWISE = "bitwise"

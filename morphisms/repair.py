@@ -27,7 +27,8 @@ def repaired(parent: NetworkGraph, old: Weights, child: NetworkGraph, new: Weigh
     """The child's weights with those layers fitted that read other values than in the parent.
 
     Of the convolutions and linear layers behind a change, the nearest are given the weights that best bring back the
-    parent's outputs (ridge regression on the batch, eval mode). One whose filters became fewer is left as it is.
+    parent's outputs (ridge regression on the batch, eval mode). One whose filters became fewer is left as it is; so is
+    one that the batch has too few pixels for, and layers behind it do not make up for that.
 
     Args:
         parent: The graph before.

@@ -238,6 +238,8 @@ class TestOneNetwork:
         _, out, _ = lemonade("show", "run", "c0010")
         assert "not on the front" in out
         assert "ended as diverged: the loss is NaN" in out
+        code, out, _ = lemonade("lineage", "run", "c0010")
+        assert code == 0 and out.startswith("c0010: Its training ended as diverged: the loss is NaN")
 
     def test_show_as_json(self, document, run):
         member = run.front.knee

@@ -183,6 +183,14 @@ BAD_ARRAYS = [
         {"images": IMAGES, "labels": LABELS, "test_images": IMAGES, "test_labels": LABELS + 1},
         r"test_labels: expected labels 0 to 2, each at least once, found 3 different: 1, 2, 3",
     ),
+    (
+        {"images": IMAGES, "labels": LABELS, "test_images": IMAGES[:, :5], "test_labels": LABELS},
+        r"test_images: expected channels, height, width \[1, 8, 10\] as in training, got \[1, 5, 10\]",
+    ),
+    (
+        {"images": IMAGES, "labels": LABELS, "test_images": IMAGES[:-1], "test_labels": LABELS},
+        r"test_labels: expected a label for each of \d+ images, got \d+ labels",
+    ),
 ]
 
 

@@ -21,13 +21,14 @@ from lemonade.cli import main
 from lemonade.config import FIT_WORDS, DataSettings
 from lemonade.data.files import read_files
 from lemonade.errors import LemonadeError
-from lemonade.exporting import Model, hub, load
+from lemonade.exporting import Model, card, hub, load
 from lemonade.exporting.formats import Onnx, PythonFile, Safetensors
 from lemonade.exporting.writing import LOCK
 from lemonade.files import locked
 from lemonade.retraining import Training
 from lemonade.retraining.records import retrained_folder
 from lemonade.store import RunStore
+from lemonade.types import RESTARTED
 from morphisms import initial_weights, save_weights
 
 
@@ -152,6 +153,37 @@ class TestExport:
         with pytest.raises(SystemExit):
             main(["export", str(run), "--models", "c0003", "--to", "safetensors"])
         assert "\n       stays, with the same weights: model.onnx, model.py\n" in capsys.readouterr().out
+
+    def test_an_export_that_writes_nothing_leaves_the_earlier_one_whole(self, run, monkeypatch):
+        folder = run / "models/c0003"
+        lemonade.export(run, models="c0003", to=["safetensors"], licence="mit")
+        record = json.loads((folder / "export.json").read_text())
+        (folder / "export.json").write_text(json.dumps({**record, "sha256": "another's"}))
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        with monkeypatch.context() as patch:
+            patch.setattr(Safetensors, "write", lambda *arguments: (_ for _ in ()).throw(OSError("full")))
+            (done,) = lemonade.export(run, models="c0003", to=["safetensors"])
+        assert "What was exported before it is whole" in done.problem
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+        lemonade.export(run, models="c0003", to=["safetensors"])
+        assert "license: mit\n" in (folder / "README.md").read_text()
+
+    def test_a_card_says_whose_weights_each_ancestor_started_from(self, run):
+        opened = lemonade.Run.load(run)
+        children = [one for one in opened.lineage("c0003") if one.parent is not None]
+        assert "Newest first; each was trained from fresh weights." in card._lineage(opened, opened.member("c0003"))
+        for one in children:
+            stages = {"inherited": one.evaluation.stages["trained"], **one.evaluation.stages}
+            opened.evaluations[one.id] = replace(one.evaluation, stages=stages)
+        said = "each started with the weights of the one below it"
+        assert f"{said}.\n" in card._lineage(opened, opened.member("c0003"))
+        first = opened.evaluations[children[0].id]
+        opened.evaluations[children[0].id] = replace(first, payload={RESTARTED: True})
+        if len(children) > 1:
+            wanted = f"{said}, but {children[0].id} from fresh ones.\n"
+        else:
+            wanted = "each was trained from fresh weights.\n"
+        assert wanted in card._lineage(opened, opened.member("c0003"))
 
     def test_after_a_failure_card_and_record_tell_what_is_there(self, run, monkeypatch):
         """An export of other weights that broke off has written some files: what held the old ones goes."""

@@ -160,6 +160,13 @@ class TestConformance:
         assert len(seen) > 10
         assert max(one.costs["params"] for one in seen) <= 3000
 
+    def test_a_box_that_begins_beyond_all_networks_is_found_out_at_once(self, name, space):
+        if name != "random" or space == "table":
+            pytest.skip("others take start networks below the floors")
+        setting = dataclasses.replace(make_setting(space=space), floors={"params": 10**9})
+        with pytest.raises(LemonadeError, match=rf"'{space}' has params >= 1e\+09, where its box begins: the largest"):
+            drive(make_search(name, setting), 1)
+
     def test_a_limit_nothing_meets_is_found_out_at_once(self, name, space):
         with pytest.raises(
             LemonadeError, match=rf"no start network of the space '{space}' has params <= 10: the smallest"

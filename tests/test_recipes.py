@@ -76,6 +76,16 @@ def test_a_study_takes_up_no_search_of_another_one(tmp_path):
     assert "scratch-1-1.yaml has budget.examples=2000, but 3000 is asked for" in refused(*other_arm)
     assert "scratch-1-1.yaml has boxes=" in refused("--examples", "2000", "--error", "0", "0.5", *out)
     assert (tmp_path / "runs/scratch-1-1/journal.jsonl").read_bytes() == journal
+    shutil.copy(tmp_path / "out/rows/scratch-1-1.json", tmp_path / "out/rows/ladder-1.json")
+    shutil.copy(tmp_path / "out/config/scratch-1-1.yaml", tmp_path / "out/config/ladder-1.yaml")
+    ladder = ["--examples", "2000", "--set", "training.momentum=0.8", "--arms", "ladder", *out]
+    assert "ladder-1.yaml has " in refused(*ladder)
+
+
+def test_names_of_one_setting_are_one_setting(tmp_path):
+    arguments = ["--examples", 4000, "--set", "child_examples=400", "--seeds", 1, "--arms", "scratch-2"]
+    run("inheritance/study.py", *arguments, "--runs", tmp_path / "runs", "--out", tmp_path / "out")
+    assert "child_examples: 800" in (tmp_path / "out/config/scratch-2-1.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -86,10 +96,12 @@ def test_a_study_takes_up_no_search_of_another_one(tmp_path):
         ("inherited:seed=9", "seed has to be the same for all arms"),
         ("inherited:examples=3000", "budget.examples has to be the same for all arms"),
         ("ladder", "the ladder sees as many images as a search did, or as --examples says"),
+        ("ladder --examples 3", "an image for each of 8, got 9 chains and 3 images"),
+        ("ladder --examples 900 --params 1 2", "a ladder needs chains within --params"),
     ],
 )
 def test_arms_are_checked_before_anything_is_trained(tmp_path, arm, said):
-    command = [sys.executable, RECIPES / "inheritance/study.py", "--time", "30s", "--arms", arm]
+    command = [sys.executable, RECIPES / "inheritance/study.py", "--time", "30s", "--arms", *arm.split()]
     done = subprocess.run(
         [*command, "--runs", tmp_path / "runs", "--out", tmp_path / "out"], capture_output=True, text=True
     )

@@ -10,6 +10,7 @@ from fake_runs import KilledError, config, outcome, resume, start
 from lemonade.assembly import Assembly
 from lemonade.config import BudgetSettings
 from lemonade.data import load_dataset
+from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
@@ -226,13 +227,14 @@ class TestDamage:
 
     def test_other_code_is_noted(self, tmp_path, monkeypatch):
         start(tmp_path / "r")
-        now = {"lemonade": "9.9", "commit": "x", "packages": {"torch": "9"}}
+        now = {**environment(), "lemonade": "9.9", "commit": "x", "packages": {"torch": "9"}, "usable_cores": 99}
         monkeypatch.setattr("lemonade.loop.environment", lambda: now)
         events = []
         resume(tmp_path / "r", BudgetSettings(evaluations=31), on_event=events.append)
         notes = [one.message for one in events if one.kind == "start"]
         assert notes == [
-            "note: lemonade, lemonade's code, torch changed since the run began; it goes on, but not as it would have"
+            "note: lemonade, lemonade's code, torch, the number of cores changed since the run began; it goes on, but "
+            "not as it would have"
         ]
 
 

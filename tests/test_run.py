@@ -10,7 +10,7 @@ from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
-from lemonade.journal import read_journal
+from lemonade.journal import INTERRUPTED, read_journal
 from lemonade.loop import Stop
 from lemonade.objectives import OBJECTIVES, Kind, Objective
 from lemonade.run import describe, free_folder, run_search
@@ -90,6 +90,29 @@ class TestOwnObjectives:
         }
         assert note == "objective 'nodes' failed: RuntimeError: too many nodes"
 
+    def test_one_that_fails_now_and_then_leaves_a_run_that_can_be_read(self, tmp_path, monkeypatch):
+        asked = []
+
+        def now_and_then(graph):
+            asked.append(graph)
+            if len(asked) > 40 and len(asked) % 3 == 0:
+                raise RuntimeError("busy")
+            return len(graph)
+
+        own = Objective("nodes", "nodes", Kind.CHEAP, (1, 100), measure=now_and_then)
+        monkeypatch.setitem(OBJECTIVES, "nodes", own)
+        start(tmp_path / "r", objectives=("error", "params", "nodes"))
+        assert len(asked) > 60 and Run.load(tmp_path / "r").spent.evaluations == 30
+
+    def test_a_member_that_costs_nothing_stands_at_the_end_of_a_log_axis(self, tmp_path, monkeypatch):
+        def merges(graph):
+            return sum(node.op in ("add", "concat") for node in graph.nodes)
+
+        own = Objective("merges", "nodes", Kind.CHEAP, (1, 100), measure=merges)
+        monkeypatch.setitem(OBJECTIVES, "merges", own)
+        run = start(tmp_path / "r", objectives=("error", "params", "merges"), **{"search.gain_box": "front"})
+        assert run.spent.evaluations == 30 and min(one.values["merges"] for one in run.front) == 0
+
     def test_one_that_fails_on_a_start_network_is_told_before_there_is_a_folder(self, tmp_path, broken):
         with pytest.raises(LemonadeError, match="objective 'nodes' failed: RuntimeError: too many nodes"):
             start(tmp_path / "r", **broken(3))
@@ -112,6 +135,7 @@ class TestHopeless:
         with pytest.raises(LemonadeError, match="the last 40 children all failed; the last one: asked to fail"):
             start(tmp_path / "r", fail=fail, evaluations=None, examples=10**9)
         assert len(Run.load(tmp_path / "r").front) == 5
+        assert Run.load(tmp_path / "r").ended == INTERRUPTED
         # once the cause is mended, the run goes on
         assert resume(tmp_path / "r", BudgetSettings(evaluations=60)).spent.evaluations == 60
 

@@ -29,7 +29,10 @@ def lineage(run: options.RunFolder, model: options.ModelId, as_json: options.AsJ
         common.print_json({"id": member.id, "lineage": steps})
         return
     console, shown = screen.console(), common.short_path(run)
-    console.print(Text(tables.best_sentence(loaded, member)))
+    if failure := network.failure(member):
+        console.print(Text(f"{member.id}: {failure}", style="warn"))
+    else:
+        console.print(Text(tables.best_sentence(loaded, member)))
     resource = reading.resource_of(loaded)
     console.print(network.lineage_table(chain, resource, console.width))
     chance = 1 - 1 / len(loaded.facts.classes)

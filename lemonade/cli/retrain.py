@@ -101,7 +101,7 @@ def _certainty(run: Run, found: dict[str, Retrained]) -> list[str]:
     reading = f"{'smoothed ' * run.smoothed}validation error"
     low, high = numbers.wilson(best.test, run.facts.test)
     told = f"{best.test:.4f} on so many images lies between {low:.4f} and {high:.4f} (95 %)"
-    return [f"Least {reading}: {name} {best.origin}; its test error {told}."]
+    return [f"Least {reading} of these trainings: {name} {best.origin}; its test error {told}."]
 
 
 def _searched(run: Run, name: str) -> dict[str, float | None]:

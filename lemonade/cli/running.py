@@ -28,6 +28,7 @@ from lemonade.types import Progress
 STOPPED_EARLY = 3
 MEMBERS_SHOWN, MEMBERS_AT_MOST = 9, 12  # a front a little larger than what is shown is shown whole
 LOADING = "loading torch and the images ..."
+USED_UP = "The first networks used up the budget: give a larger one for children of theirs."
 STOPPING = "finishing what is running; press again to stop now"
 
 Work = Callable[[Callable[[Progress], None], Stop], Run]
@@ -162,10 +163,21 @@ def _conclude(console: Console, run: Run, shown: Path) -> None:
         console.print(Text(f"Its course: tensorboard --logdir {shlex.quote(str(shown / SCALARS))}"), soft_wrap=True)
     used_up = run.finished and run.ended != EXHAUSTED
     if members and used_up and all(run.candidates[name].generation == 0 for name in run.evaluations):
-        console.print(Text("The first networks used up the budget: give a larger one for children of theirs."))
+        console.print(tables.paragraph([*_unfinished(run), USED_UP]))
     if not run.finished:
         console.print(Text("Stopped before the budget was used up; everything so far is saved."))
     _suggest(console, run, shown)
+
+
+def _unfinished(run: Run) -> list[str]:
+    """Which networks were being trained when the time was up, and are lost."""
+    by_time = run.budget.time is not None
+    lost = [one for one in run.candidates.values() if by_time and one.id not in run.evaluations]
+    return [
+        f"{one.id} ({numbers.count(one.costs.get('params', 0))} params) was not finished, so nothing of it is left: "
+        f"{numbers.count(one.examples)} training images were too many for the time."
+        for one in lost
+    ]
 
 
 def _suggest(console: Console, run: Run, shown: Path) -> None:

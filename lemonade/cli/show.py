@@ -81,10 +81,8 @@ def _print_summary(console: Console, run: Run, member: Member, retrainings: Sequ
             console.print(Text(f"{name} {value}{f', {protocol}' if protocol else ''}"))
     for line in retrainings:
         console.print(Text(f"retrained {line}"))
-    evaluation = member.evaluation
-    if evaluation.status.value != "ok":
-        reason = f": {evaluation.message}" if evaluation.message else ""
-        console.print(Text(f"Its training ended as {evaluation.status.value}{reason}", style="warn"))
+    if failure := network.failure(member):
+        console.print(Text(failure, style="warn"))
 
 
 def origin(member: Member) -> str:

@@ -67,7 +67,7 @@ def _print(console: Console, run: Run, shown: Path) -> None:
         grid.add_row(name, Text(value))
     console.print(Text(f"{shown}: {run.state.words}"))
     console.print(grid)
-    steps: list[tuple[tuple[str | Path, ...], str]] = [(("front", shown), "its members")]
+    steps: list[tuple[tuple[str | Path, ...], str]] = [(("front", shown), "its members")] if run.front.members else []
     if run.state is State.RUNNING:
         steps.append((("status", shown, "--watch"), "follow it"))
     elif run.state is not State.FINISHED:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.lib.npyio import NpzFile
 
 from lemonade.data.arrays import Array, Arrays, ArraySource, check_images, check_labels, check_numbering
@@ -49,6 +50,7 @@ def _read(request: Request) -> Arrays:
             labels = _read_array(name, file, keys[1])
             test_images = len(labels) if labels.ndim else 0
             check_numbering(f"{name}: {keys[1]}", check_labels(f"{name}: {keys[1]}", labels, test_images), count)
+            _check_header(name, file, keys, test_images, train)
         classes = _read_classes(name, file, count)
     return Arrays(train, classes, validation=validation, test_images=test_images)
 
@@ -113,6 +115,29 @@ def _read_part(name: str, file: NpzFile, keys: tuple[str, str]) -> Split:
     images = check_images(f"{name}: {keys[0]}", _read_array(name, file, keys[0]))
     labels = check_labels(f"{name}: {keys[1]}", _read_array(name, file, keys[1]), len(images))
     return Split(images, labels)
+
+
+def _check_header(name: str, file: NpzFile, keys: tuple[str, str], count: int, train: Split) -> None:
+    """Hold the test images against their labels and the training images, by what the head of their array says.
+
+    Raises:
+        LemonadeError: if they are of another number or shape, rather than after a search.
+    """
+    try:
+        assert file.zip is not None
+        with file.zip.open(f"{keys[0]}.npy") as stream:
+            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+            shape, _, dtype = read[npy.read_magic(stream)](stream)
+    except _UNREADABLE:  # told when they are read
+        return
+    if dtype.hasobject:
+        return
+    if shape[:1] != (count,):
+        raise LemonadeError(
+            f"{name}: {keys[1]}: expected a label for each of {shape[0] if shape else 0} images, got {count} labels."
+        )
+    like = check_images(f"{name}: {keys[0]}", np.zeros((1, *shape[1:]), dtype))
+    _check_shapes(name, keys[0], Split(like, train.labels[:1]), train)
 
 
 def _read_classes(name: str, file: NpzFile, count: int) -> tuple[str, ...]:

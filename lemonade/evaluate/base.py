@@ -23,6 +23,14 @@ class Evaluator(Protocol):
         """Results that have arrived, waiting up to so many seconds for the first; empty if none has."""
         ...
 
+    def settle(self) -> None:
+        """Wait until nothing that it began to start takes computing time any more; only while no job is under way.
+
+        Raises:
+            LemonadeError: if something it needs does not start.
+        """
+        ...
+
     def close(self) -> None:
         """Give up whatever is running and let go of processes and memory; may be called twice."""
         ...

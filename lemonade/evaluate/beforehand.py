@@ -35,6 +35,11 @@ class Beforehand:
         self._waiting: dict[str, Evaluation] = {}
         self._known: dict[str, Measured] = {}
 
+    @property
+    def measures(self) -> bool:
+        """Whether there is anything to measure."""
+        return bool(self._objectives)
+
     def rejected(self, candidate: Candidate, parent: Candidate | None) -> Evaluation | None:
         """Measure a candidate; what comes of it if it is not to be trained, else None."""
         if not self._objectives:

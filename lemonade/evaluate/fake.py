@@ -82,5 +82,8 @@ class FakeEvaluator:
         done, self._done = self._done, []
         return done
 
+    def settle(self) -> None:
+        """Nothing to wait for."""
+
     def close(self) -> None:
         """Nothing to let go of."""

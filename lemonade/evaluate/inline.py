@@ -33,6 +33,9 @@ class InlineEvaluator:
         job, self._job = self._job, None
         return [evaluate_child(job, self._bench)]
 
+    def settle(self) -> None:
+        """Nothing to wait for."""
+
     def close(self) -> None:
         """Forget a waiting job."""
         self._job = None

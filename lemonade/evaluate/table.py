@@ -40,5 +40,8 @@ class TableEvaluator:
         done, self._done = self._done, []
         return done
 
+    def settle(self) -> None:
+        """Nothing to wait for."""
+
     def close(self) -> None:
         """Nothing to let go of."""

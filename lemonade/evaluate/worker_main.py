@@ -18,8 +18,10 @@ from typing import Any, TextIO
 
 def main() -> None:
     """Serve jobs until standard input closes."""
-    # Ctrl-C in the terminal is for the parent to handle: it lets running children finish.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C in the terminal, and SIGTERM to all processes of a job, as batch systems send it, are for the parent to
+    # handle: it lets running children finish.
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # whatever prints must not end up between the answers
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()

@@ -210,6 +210,7 @@ class WorkerEvaluator:
             Status.TIMED_OUT if late else Status.FAILED,
             stages={"trained": Stage(1.0, 1.0, 0, candidate.examples, seconds)},
             seconds=seconds,
+            device=self._setup["device"] if self._setup is not None else "",
             message=told,
         )
 

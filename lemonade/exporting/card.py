@@ -15,6 +15,7 @@ from lemonade.members import Member
 from lemonade.numbers import count, duration, measured, quantity, short, wilson
 from lemonade.retraining import START_KINDS, all_retrained, spread_text
 from lemonade.subject import Subject
+from lemonade.types import Status
 from morphisms import activation_bytes, flops, params
 
 
@@ -181,14 +182,21 @@ def _files(files: Sequence[Written]) -> str:
 
 def _lineage(run: Run, member: Member) -> str:
     rows = ["| network | what was done | error after | examples |", "|---|---|---|---|"]
-    for ancestor in run.lineage(member.id):
+    lineage = run.lineage(member.id)
+    fresh = [one.id for one in lineage if one.parent is not None and one.evaluation.is_fresh]
+    if len(fresh) == len(lineage) - 1:
+        said = "each was trained from fresh weights."
+    else:
+        said = "each started with the weights of the one below it"
+        said += f", but {' and '.join(fresh)} from fresh ones." if fresh else "."
+    for ancestor in lineage:
         error = measured("error", ancestor.values["error"], run.facts.validation)
         rows.append(f"| {ancestor.id} | {ancestor.summary} | {error} | {count(ancestor.evaluation.examples)} |")
-    return "\n".join(["Newest first; each started with the weights of the one below it.", "", *rows])
+    return "\n".join([f"Newest first; {said}", "", *rows])
 
 
 def _cost(run: Run) -> str:
-    devices = sorted({one.device for one in run.evaluations.values()})
+    devices = sorted({one.device for one in run.evaluations.values() if one.status is Status.OK})
     trained, spent = quantity(run.spent.evaluations, "network"), run.spent
     return (
         f"{trained} trained on {count(spent.examples)} images in {duration(spent.seconds)} on {', '.join(devices)} "

@@ -163,14 +163,16 @@ def _images(run: Run) -> tuple[Tensor, str]:
     from lemonade.data.cache import cache_folder
 
     try:
-        images = load_dataset(run.config.dataset, run.config.data, cache_folder()).validation.images[:MOST_IMAGES]
-        if tuple(images.shape[1:]) == tuple(run.facts.input_shape):
+        dataset = load_dataset(run.config.dataset, run.config.data, cache_folder())
+        if dataset.split_hash == run.facts.split_hash:
+            images = dataset.validation.images[:MOST_IMAGES]
             return images.float() / 255, f"{len(images)} validation images"
+        gone = "has other images now"
     except LemonadeError:
-        pass
+        gone = "is not there"
     shape = (MOST_IMAGES, *run.facts.input_shape)
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-    return noise, f"{MOST_IMAGES} random images, since '{run.config.dataset}' is not there"
+    return noise, f"{MOST_IMAGES} random images, since '{run.config.dataset}' {gone}"
 
 
 def _exported(run: Run, member: Member, order: _Order) -> Exported:
@@ -190,9 +192,9 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
         wanted = model.module(order.images)
     make_folder(folder, KEPT)
     sha256 = file_sha256(subject.path)
-    earlier, licence = _earlier(folder, sha256, f"export {member.id} again")
+    earlier, licence, is_other = _earlier(folder, sha256, f"export {member.id} again")
     licence = order.licence or licence
-    files, problems = _files(model, folder, order, wanted)
+    files, problems = _files(model, folder, order, wanted, is_other)
     if not files:
         return Exported(member.id, folder, problem=problems[0])
     kept = tuple(one for one in earlier if one.format not in {new.format for new in files})
@@ -224,36 +226,42 @@ def _written(run: Run, member: Member, order: _Order, folder: Path) -> Exported:
     return Exported(member.id, folder, subject.words, files, kept, removed, own_card, problem)
 
 
-def _files(model: Model, folder: Path, order: _Order, wanted: Tensor) -> tuple[tuple[Written, ...], list[str]]:
-    """Write the formats one by one, up to the first that cannot be; those written, and why it cannot."""
-    files = []
+def _files(
+    model: Model, folder: Path, order: _Order, wanted: Tensor, is_other: bool
+) -> tuple[tuple[Written, ...], list[str]]:
+    """Write the formats one by one, up to the first that cannot be; those written, and why it cannot.
+
+    Args:
+        model: What is written.
+        folder: Where.
+        order: What is wanted.
+        wanted: The original's logits.
+        is_other: Whether the record there is of other weights. It goes just before the first file changes: without a
+            record nothing is known of the files there, also if this export breaks off among them.
+    """
+    files: list[Written] = []
     for one in order.formats:
         try:
-            files.append(_file(one, model, folder, order, wanted))
+            files.append(_file(one, model, folder, order, wanted, is_other and not files))
         except LemonadeError as error:
             return tuple(files), [str(error)]
     return tuple(files), []
 
 
-def _earlier(folder: Path, sha256: str, cure: str) -> tuple[list[Written], str]:
-    """What an earlier export of these weights left, and its licence; the record of other weights is taken away.
-
-    Without a record nothing is known of the files there, also if this export breaks off among them.
-    """
+def _earlier(folder: Path, sha256: str, cure: str) -> tuple[list[Written], str, bool]:
+    """What an earlier export of these weights left, the licence of one, and whether that one had other weights."""
     path = folder / EXPORT_RECORD
     if not path.is_file():
-        return [], "unknown"
+        return [], "unknown", False
     told = read_record(path, lambda told: told | {"files": [Written(**one) for one in told["files"]]}, cure)
     licence = str(told.get("licence", "unknown"))
     if told.get("sha256") == sha256:
-        return [one for one in told["files"] if one.format in FORMATS and (folder / one.file).is_file()], licence
-    with writing(path, KEPT):
-        path.unlink()
-    return [], licence
+        return [one for one in told["files"] if one.format in FORMATS and (folder / one.file).is_file()], licence, False
+    return [], licence, True
 
 
-def _file(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor) -> Written:
-    """Write a file, run it, and give it its name only then."""
+def _file(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor, is_first: bool) -> Written:
+    """Write a file, run it, and give it its name only then; the `is_first` of other weights takes the record away."""
     import torch
     from safetensors import SafetensorError
 
@@ -266,6 +274,8 @@ def _file(one: Format, model: Model, folder: Path, order: _Order, wanted: Tensor
         with torch.no_grad():
             deviation = relative_error(wanted, one.logits(aside, order.images))
         size = aside.stat().st_size
+        if is_first:
+            (folder / EXPORT_RECORD).unlink(missing_ok=True)
         aside.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:
         text = " ".join(str(error).split())[:200]

@@ -67,7 +67,7 @@ class Setting:
         return all(costs[name] >= floor for name, floor in self.floors.items())
 
     def out_of_reach(self) -> LemonadeError:
-        """The error to raise where no network meets the limits: it names one and the smallest network."""
+        """The error to raise where no network meets limits and floors: it names one, and the nearest network."""
         fallback = self.space.smallest()
         for name, limit in self.limits.items():
             least = min(self.costs(start.genotype).get(name, 0) for start in fallback)
@@ -75,6 +75,13 @@ class Setting:
                 return LemonadeError(
                     f"no start network of the space '{self.space.name}' has {name} <= {limit:g}: the smallest has "
                     f"{least:,.0f}. Raise the limit (or the end of its box), or choose another space."
+                )
+        for name, floor in self.floors.items():
+            most = max(self.costs(start.genotype).get(name, floor) for start in [*self.space.starts(), *fallback])
+            if most < floor:
+                return LemonadeError(
+                    f"no start network of the space '{self.space.name}' has {name} >= {floor:g}, where its box begins: "
+                    f"the largest has {most:,.0f}. Let the box begin lower, or choose another space."
                 )
         all_of_them = ", ".join(f"{name} <= {limit:g}" for name, limit in self.limits.items())
         return LemonadeError(f"no start network meets all limits at once ({all_of_them}). Raise one of them.")

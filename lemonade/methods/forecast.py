@@ -268,8 +268,13 @@ class Forecast:
 
 
 def _around(axis: Axis, values: Sequence[float]) -> Axis:
-    """An axis of the same kind around these values; a linear one begins at 0, since a mean may lie below them."""
+    """An axis of the same kind around these values; a linear one begins at 0, since a mean may lie below them.
+
+    One by logarithms begins no lower than its run's: a member may cost nothing.
+    """
     low, high = min(values), max(values)
+    if axis.log:
+        low, high = max(low, axis.low), max(high, axis.low)
     return Axis(low if axis.log else min(low, 0.0), high if high > low else low + 1.0, axis.log)
 
 

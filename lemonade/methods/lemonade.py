@@ -19,7 +19,7 @@ from lemonade.methods.beginning import Beginning
 from lemonade.methods.forecast import Features, Forecast
 from lemonade.methods.generations import Generational
 from lemonade.spaces.family import CUT, cut
-from lemonade.types import Candidate, Evaluation, Genotype, Status
+from lemonade.types import RESTARTED, Candidate, Evaluation, Genotype, Status
 from morphisms import OPERATORS, Morphism, Site
 
 MOST_DRAWS = 20
@@ -66,6 +66,8 @@ class Lemonade(Generational):
         """Learn from a result, and add it to the front."""
         self._forecast.told(candidate, evaluation, self._features(candidate))
         super().told(candidate, evaluation)
+        if evaluation.payload.get(RESTARTED):  # what its parent had seen was lost
+            self._lineage_examples[candidate.id] = candidate.examples
         if evaluation.status is Status.OK:
             self._beginning.told(candidate)
 

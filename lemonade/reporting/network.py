@@ -12,7 +12,7 @@ from lemonade import numbers
 from lemonade.objectives import vector
 from lemonade.reporting import reading
 from lemonade.reporting.layout import Column, fitted
-from lemonade.types import RESTARTED, Evaluation
+from lemonade.types import Evaluation, Status
 from morphisms import INPUT, Exactness, Morphism, NetworkGraph, Node
 from morphisms.cost import node_shares
 from morphisms.ops import OPS
@@ -159,7 +159,7 @@ def steps(morphisms: Sequence[Morphism], evaluation: Evaluation) -> str:
     if not morphisms:
         return ""
     said = [one.summary for one in morphisms]
-    if evaluation.stages and started_afresh(evaluation):
+    if evaluation.stages and evaluation.is_fresh:
         return f"{'; '.join(said)} (from fresh weights)"
     kept = ["approximate" if one.exactness is Exactness.APPROXIMATE else "exact" for one in morphisms]
     if len(set(kept)) == 1:
@@ -167,9 +167,12 @@ def steps(morphisms: Sequence[Morphism], evaluation: Evaluation) -> str:
     return "; ".join(f"{step} ({word})" for step, word in zip(said, kept, strict=True))
 
 
-def started_afresh(evaluation: Evaluation) -> bool:
-    """Whether a child was trained from fresh weights: its run inherits nothing, or what it inherited was lost."""
-    return "inherited" not in evaluation.stages or bool(evaluation.payload.get(RESTARTED))
+def failure(member: Member) -> str:
+    """How its training ended, and why; empty if it came to a good end."""
+    ended = member.evaluation
+    if ended.status is Status.OK:
+        return ""
+    return f"Its training ended as {ended.status.value}{f': {ended.message}' if ended.message else ''}"
 
 
 def inherited_examples(chain: Sequence[Member]) -> list[int]:
@@ -187,7 +190,7 @@ def _before(chain: Sequence[Member], own: Sequence[float]) -> list[float]:
     totals: list[float] = []
     total = 0.0
     for member, amount in zip(reversed(chain), reversed(own), strict=True):
-        total = 0.0 if started_afresh(member.evaluation) else total
+        total = 0.0 if member.evaluation.is_fresh else total
         totals.append(total)
         total += amount
     return totals[::-1]

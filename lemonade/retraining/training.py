@@ -229,7 +229,8 @@ class _Session:
         """A child that is its parent trained further, or the same network from fresh weights."""
         member, inherits = task.member, task.start == "inherited"
         weights, sha256 = member.evaluation.weights, member.evaluation.sha256
-        seed = int(np.random.SeedSequence([self.run.config.seed, task.seed]).generate_state(1)[0])
+        # a third word: two alone are the seed of a candidate of the search (`Setting.candidate_seed`)
+        seed = int(np.random.SeedSequence([self.run.config.seed, task.seed, 1]).generate_state(1)[0])
         morphisms = (OPERATORS["continue"].record(member.graph, Site(), seed),) if inherits else ()
         candidate = Candidate(
             id=task.id,

@@ -69,7 +69,7 @@ def _operators(run: Run, name: str) -> set[str]:
 def _changes(run: Run, child: Child) -> dict[str, float]:
     """What each stage changed of the error that decides; empty for a child that started from fresh weights."""
     parent = run.evaluations.get(child.parent or "")
-    if parent is None or network.started_afresh(child.evaluation):
+    if parent is None or child.evaluation.is_fresh:
         return {}
     of = "error_smoothed" if run.smoothed else "error"
     found, before = {}, parent.values.get(of)

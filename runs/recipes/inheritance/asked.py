@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from lemonade.cli.running import STOPPED_EARLY
 from lemonade.config import Config
 from lemonade.errors import LemonadeError
-from lemonade.settings import make_config, parse_assignment
+from lemonade.settings import dotted, make_config, parse_assignment
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +57,16 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
     Raises:
         LemonadeError: if one is not of the form KEY=VALUE.
     """
-    return {"dataset": arguments.dataset} | dict(parse_assignment(text) for text in arguments.set)
+    return {"dataset": arguments.dataset} | assigned(arguments.set)
+
+
+def assigned(texts: Iterable[str]) -> dict[str, Any]:
+    """Values by full name, so that of two names of one setting the later is not passed over.
+
+    Raises:
+        LemonadeError: if a text is not of the form KEY=VALUE.
+    """
+    return {dotted(name, value): value for name, value in map(parse_assignment, texts)}
 
 
 def config_of(arguments: argparse.Namespace) -> Config:
@@ -69,8 +79,11 @@ def config_of(arguments: argparse.Namespace) -> Config:
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Call `main`; what the user can mend is said in a line, with exit code 1."""
+    """Call `main`; what the user can mend is said in a line, with exit code 1, or 3 if it was stopped."""
     try:
         main()
-    except (LemonadeError, OSError) as error:
+    except (LemonadeError, OSError, MemoryError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        sys.exit(STOPPED_EARLY)

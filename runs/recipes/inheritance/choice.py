@@ -153,6 +153,10 @@ def main() -> None:
     for folder in arguments.runs:
         run = lemonade.Run.load(folder)
         data = load_dataset(run.config.dataset, run.config.data)
+        if data.split_hash != run.facts.split_hash:
+            raise LemonadeError(
+                f"{folder}: the images of '{run.config.dataset}' are not those the run began with. Put them back."
+            )
         networks = measured(run, data, load_test(run.config.dataset, run.config.data))
         print(f"{folder}: {len(networks)} networks read", flush=True)
         for count in [count for count in arguments.images if count <= len(data.validation)]:

@@ -11,6 +11,7 @@ import numpy as np
 import lemonade
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
+from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front, hypervolume
 from lemonade.spaces.network import chain
 from lemonade.training import Reading, read_error, train
@@ -69,9 +70,18 @@ class Court:
         return found
 
     def ladder(self, seed: int, examples: int, training: TrainingSettings) -> list[Network]:
-        """Chains with sizes spread over the box, each trained on an equal share of the examples."""
+        """Chains with sizes spread over the box, each trained on an equal share of the examples.
+
+        Raises:
+            LemonadeError: if none lies in the box, or there are fewer examples than chains.
+        """
         chains = [chain(self.data.input_shape, len(self.data.classes), width, 3) for width in LADDER]
         within = [graph for graph in chains if self.box[1].low <= params(graph) <= self.box[1].high]
+        if not within or examples < RUNGS:
+            raise LemonadeError(
+                f"--arms: a ladder needs chains within --params and an image for each of {RUNGS}, got {len(within)} "
+                f"chains and {examples} images."
+            )
         found = []
         rungs = np.unique(np.linspace(0, len(within) - 1, RUNGS).round().astype(int))
         for graph in (within[position] for position in rungs):

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from asked import add_out, add_settings, positive, run_main, settings_of
+from asked import add_out, add_settings, assigned, positive, run_main, settings_of
 from figures import draw
 from judging import Court
 from outcome import write_table
@@ -40,7 +40,7 @@ from lemonade.files import write_whole
 from lemonade.front import Axis
 from lemonade.records import read_record
 from lemonade.runfolder import CONFIG, ENVIRONMENT, WEIGHTS
-from lemonade.settings import SECTIONS, dump_config, make_config, parse_assignment, with_budget
+from lemonade.settings import SECTIONS, dump_config, make_config, with_budget
 from lemonade.trials import Planned, carry_out, check_plan
 
 OURS = "inherited"
@@ -94,7 +94,9 @@ class Study:
         Raises:
             LemonadeError: naming the file and the setting.
         """
-        asked = {file_name(arm, seed): self.planned(arm, seed).config for arm, seed in rows if arm != LADDER}
+        asked = {
+            file_name(arm, seed): self.config if arm == LADDER else self.planned(arm, seed).config for arm, seed in rows
+        }
         for path in sorted((self.out / ROWS).glob("*.json")):
             told = self.out / CONFIGS / f"{path.stem}.yaml"
             if not told.exists():
@@ -117,10 +119,9 @@ class Study:
         if name != OURS:
             kind, factor = name.split("-")
             budget, times = self.child_budget, int(factor)
-            settings |= {"inherit": False, "training.child_examples": times * budget.child}
+            settings |= {"search.inherit": False, "training.child_examples": times * budget.child}
             settings |= {"training.initial_factor": 1.0, "method": "random" if kind == "random" else "lemonade"}
-        changed = dict(parse_assignment(text) for text in re.split(r",(?=[\w.]+=)", changes) if text)
-        return settings | changed
+        return settings | assigned(text for text in re.split(r",(?=[\w.]+=)", changes) if text)
 
     def judged(self, arm: str, seed: int) -> dict[str, Any]:
         """The row of an arm and a seed; a ladder sees as many images as the longest search of that seed.
