@@ -212,15 +212,15 @@ def test_test_images_that_can_no_longer_be_read_are_told_before_anything_is_trai
     assert len(steps) == 1 and done.trainings[0].test is not None
 
 
-def test_test_images_of_an_array_file_too(tmp_path):
+def test_test_images_of_an_array_file_are_read_before_anything_is_trained(tmp_path):
     images, labels = np.random.default_rng(0).random((20, 8, 8)), np.arange(20) % 2
     arrays = {"x_train": images, "y_train": labels, "y_test": labels}
-    np.savez(tmp_path / "d.npz", **arrays, x_test=images[:, :4, :4])
+    np.savez(tmp_path / "d.npz", **arrays, x_test=images + 7)
     run = lemonade.search(
         dataset=str(tmp_path / "d.npz"), evaluations=1, child_examples=100, workers=1, out=tmp_path / "r"
     )
     steps = []
-    with pytest.raises(LemonadeError, match=r"x_test: expected channels, height, width \[1, 8, 8\]"):
+    with pytest.raises(LemonadeError, match=r"x_test: .*\[0, 1\]"):
         retrain(run, seeds=1, epochs=1, on_plan=steps.append, on_step=steps.append)
     assert not steps
 
