@@ -283,6 +283,31 @@ class TestConformance:
 
 
 class TestWorkers:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+    def test_what_asks_the_whole_job_to_stop_is_for_its_parent(self, dataset, tmp_path, number):
+        evaluator = workers(dataset, tmp_path)
+        try:
+            evaluator.settle()
+            evaluator.submit(start_job(tmp_path / "w"))
+            for worker in evaluator._workers:
+                os.kill(worker.process.pid, number)
+            assert wait(evaluator)[0].status is Status.OK
+        finally:
+            evaluator.close()
+
+    def test_it_settles_once_the_successor_of_a_killed_one_is_ready(self, dataset, tmp_path):
+        evaluator = workers(dataset, tmp_path)
+        try:
+            evaluator.settle()
+            evaluator.submit(start_job(tmp_path / "w", examples=10_000_000))
+            os.kill(next(one for one in evaluator._workers if one.job).process.pid, signal.SIGKILL)
+            wait(evaluator)
+            assert not all(one.ready for one in evaluator._workers)
+            evaluator.settle()
+            assert all(one.ready for one in evaluator._workers)
+        finally:
+            evaluator.close()
+
     def test_a_killed_worker_is_a_failed_child_and_is_replaced(self, dataset, tmp_path):
         evaluator = workers(dataset, tmp_path)
         try:
