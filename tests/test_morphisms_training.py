@@ -7,7 +7,18 @@ import pytest
 import torch
 from graphs import ACTIVATIONS, chain_network, images, random_weights
 
-from morphisms import OPERATORS, add_skip, build_module, concat_skip, deepen, deviation, widen
+from morphisms import (
+    INPUT,
+    OPERATORS,
+    NetworkGraph,
+    Node,
+    add_skip,
+    build_module,
+    concat_skip,
+    deepen,
+    deviation,
+    widen,
+)
 from morphisms.bench import grown, operator_deviations, proposals_per_second
 
 
@@ -75,3 +86,19 @@ def test_a_new_block_learns(activation):
 
 def test_proposals_are_counted():
     assert proposals_per_second([grown(np.random.default_rng(0))], 0.05) > 50
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5, 7, 8, 12])
+@pytest.mark.parametrize("filters", [3, 8])
+def test_gradients_of_a_strided_1x1_convolution_are_right(channels, filters):
+    """As torch lays images out in training on a CPU; oneDNN's own gradient breaks the heap under AVX2."""
+    nodes = (Node("skip", "conv", (INPUT,), {"channels": filters, "kernel": 1, "stride": 2}),)
+    layer = build_module(NetworkGraph((channels, 8, 8), nodes, "skip")).to(memory_format=torch.channels_last).skip
+    generator = torch.Generator().manual_seed(channels)
+    images = torch.randn(50, channels, 8, 8, generator=generator).to(memory_format=torch.channels_last)
+    towards = torch.randn(50, filters, 4, 4, generator=generator)
+    trained = layer.train()(images)
+    (trained * towards).sum().backward()
+    wanted = torch.einsum("nihw,nohw->oi", images[:, :, ::2, ::2].double(), towards.double())
+    assert torch.allclose(layer.weight.grad[:, :, 0, 0].double(), wanted, rtol=1e-4, atol=1e-3)
+    assert torch.allclose(trained, layer.eval()(images), rtol=1e-5, atol=1e-6)

@@ -65,12 +65,15 @@ class Conv(Op):
     def build(self, attrs: Attrs, inputs: Sequence[Shape]) -> nn.Module:
         from torch import nn
 
-        kernel = int(attrs["kernel"])
-        return nn.Conv2d(
+        from morphisms.ops.thinning import ThinningConv2d
+
+        kernel, stride = int(attrs["kernel"]), int(attrs["stride"])
+        kind = ThinningConv2d if kernel == 1 and stride > 1 else nn.Conv2d
+        return kind(
             inputs[0][0],
             int(attrs["channels"]),
             kernel,
-            stride=int(attrs["stride"]),
+            stride=stride,
             padding=kernel // 2,
             groups=self.groups(attrs),
             bias=bool(attrs["bias"]),
