@@ -171,12 +171,13 @@ def _conclude(console: Console, run: Run, shown: Path) -> None:
 
 def _unfinished(run: Run) -> list[str]:
     """Which networks were being trained when the time was up, and are lost."""
-    by_time = run.budget.time is not None
-    lost = [one for one in run.candidates.values() if by_time and one.id not in run.evaluations]
+    if run.budget.time is None:
+        return []
     return [
         f"{one.id} ({numbers.count(one.costs.get('params', 0))} params) was not finished, so nothing of it is left: "
         f"{numbers.count(one.examples)} training images were too many for the time."
-        for one in lost
+        for one in run.candidates.values()
+        if one.id not in run.evaluations
     ]
 
 

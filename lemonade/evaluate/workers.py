@@ -202,7 +202,7 @@ class WorkerEvaluator:
 
     def _lost(self, worker: _Worker, late: bool) -> Evaluation:
         """The evaluation of a job whose worker took too long or died; all is charged, as nobody knows what it saw."""
-        assert worker.job is not None
+        assert worker.job is not None and self._setup is not None
         candidate, seconds = worker.job.candidate, time.monotonic() - worker.since
         told = f"given up after {self._time_limit:g} s" if late else self._obituary(worker)
         return Evaluation(
@@ -210,7 +210,7 @@ class WorkerEvaluator:
             Status.TIMED_OUT if late else Status.FAILED,
             stages={"trained": Stage(1.0, 1.0, 0, candidate.examples, seconds)},
             seconds=seconds,
-            device=self._setup["device"] if self._setup is not None else "",
+            device=self._setup["device"],
             message=told,
         )
 
