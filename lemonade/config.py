@@ -43,7 +43,7 @@ def parse_count(value: object) -> object:
 
 Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
-Share = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 Fit = Literal["crop", "pad", "stretch"]
 FIT_WORDS: dict[Fit, str] = {
     "crop": "the centre cut out",
@@ -93,10 +93,10 @@ class DataSettings(Settings):
 
     image_size: int | None = Field(None, ge=4, le=512, description="side in pixels; default: the median, at most 64")
     fit: Fit = Field("crop", description="how images get there: crop their centre, pad with black, or stretch them")
-    validation_share: Share = 0.2
+    validation_share: Fraction = 0.2
     validation_most: int = Field(10_000, gt=0, description="validation images at most")
     train_most: Count | None = Field(None, gt=0, description="training images at most, for quick trials; default: all")
-    test_share: Share = 0.2
+    test_share: Fraction = 0.2
     split_seed: int = Field(0, ge=0)
     flip: bool | None = Field(None, description="horizontal flips; default: only for sets known to allow them")
     skip_unreadable: bool = Field(False, description="leave out images that cannot be read instead of stopping")

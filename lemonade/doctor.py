@@ -24,7 +24,7 @@ LEAST_FREE_BYTES = 1e9
 INSTALL = "Install it anew: pip install --force-reinstall lemonade-nas"
 
 
-class State(StrEnum):
+class Outcome(StrEnum):
     """How a check ended: `WARN` lets a search run, only slower or with less."""
 
     OK = "ok"
@@ -44,7 +44,7 @@ class Check:
     """
 
     name: str
-    state: State
+    state: Outcome
     found: str
     remedy: str = ""
 
@@ -78,12 +78,12 @@ def _guarded(name: str, check: Callable[[], Check], remedy: str) -> Check:
         return check()
     except Exception as error:  # whatever fails in another package is what the doctor is there to say
         text = " ".join(str(error).split())[:200]
-        return Check(name, State.FAIL, f"{type(error).__name__}: {text}", remedy)
+        return Check(name, Outcome.FAIL, f"{type(error).__name__}: {text}", remedy)
 
 
 def _python() -> Check:
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return Check("python", State.OK, found)
+    return Check("python", Outcome.OK, found)
 
 
 def _versions() -> Iterator[Check]:
@@ -93,9 +93,9 @@ def _versions() -> Iterator[Check]:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
-    yield Check("packages", State.OK, ", ".join(found))
+    yield Check("packages", Outcome.OK, ", ".join(found))
     if missing:
-        yield Check("missing", State.FAIL, ", ".join(missing), f"pip install {' '.join(missing)}")
+        yield Check("missing", Outcome.FAIL, ", ".join(missing), f"pip install {' '.join(missing)}")
 
 
 def small_network() -> NetworkGraph:
@@ -132,9 +132,9 @@ def _training_step(device: str = "cpu") -> Check:
     name = "training step" if device == "cpu" else device
     if not losses[-1] < losses[0]:
         return Check(
-            name, State.FAIL, f"5 steps on {device} led from loss {losses[0]:.3f} to {losses[-1]:.3f}", INSTALL
+            name, Outcome.FAIL, f"5 steps on {device} led from loss {losses[0]:.3f} to {losses[-1]:.3f}", INSTALL
         )
-    return Check(name, State.OK, f"5 steps on {device}: loss {losses[0]:.3f} to {losses[-1]:.3f}")
+    return Check(name, Outcome.OK, f"5 steps on {device}: loss {losses[0]:.3f} to {losses[-1]:.3f}")
 
 
 def _threads() -> Check:
@@ -145,7 +145,7 @@ def _threads() -> Check:
     side_by_side = numbers.quantity(physical, "child", "children")
     cores = numbers.quantity(usable, "usable core")
     found = f"{cores}, {physical} physical: {side_by_side} side by side, one thread each"
-    return Check("threads", State.OK, found)
+    return Check("threads", Outcome.OK, found)
 
 
 def _accelerators() -> Iterator[Check]:
@@ -159,14 +159,14 @@ def _accelerators() -> Iterator[Check]:
     if torch.backends.mps.is_available():
         names.append("mps")
     if not names:
-        yield Check("accelerator", State.OK, "none that this torch can use: children train on the CPU")
+        yield Check("accelerator", Outcome.OK, "none that this torch can use: children train on the CPU")
     for name in names:
         check = _guarded(name, lambda name=name: _training_step(name), "Search with --device cpu, or mend the driver.")  # type: ignore[misc]
-        if check.state is State.OK and name.startswith("cuda"):
+        if check.state is Outcome.OK and name.startswith("cuda"):
             facts = torch.cuda.get_device_properties(name)
-            check = Check(name, State.OK, f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB; {check.found}")
+            check = Check(name, Outcome.OK, f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB; {check.found}")
         # a broken accelerator does not keep anyone from searching on the CPU
-        yield check if check.state is State.OK else Check(name, State.WARN, check.found, check.remedy)
+        yield check if check.state is Outcome.OK else Check(name, Outcome.WARN, check.found, check.remedy)
 
 
 def _bfloat16() -> Check:
@@ -176,7 +176,7 @@ def _bfloat16() -> Check:
 
     kinds = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     found = [f"{'fast' if fast_bfloat16(torch.device(kind)) else 'slow'} on {kind}" for kind in kinds]
-    return Check("bfloat16", State.OK, f"{', '.join(found)}; used only where it is fast")
+    return Check("bfloat16", Outcome.OK, f"{', '.join(found)}; used only where it is fast")
 
 
 def _fvcore() -> Check:
@@ -186,8 +186,8 @@ def _fvcore() -> Check:
     parameters, counted = fvcore_costs(graph)
     if (counted, parameters) != (flops(graph), params(graph)):
         found = f"fvcore counts {counted} flops, {parameters} params; lemonade {flops(graph)}, {params(graph)}"
-        return Check("fvcore", State.WARN, found, "Costs are ours; please report the fvcore version.")
-    return Check("fvcore", State.OK, f"counts {counted:,} flops and {parameters} params, as lemonade does")
+        return Check("fvcore", Outcome.WARN, found, "Costs are ours; please report the fvcore version.")
+    return Check("fvcore", Outcome.OK, f"counts {counted:,} flops and {parameters} params, as lemonade does")
 
 
 def _pymoo() -> Check:
@@ -195,8 +195,8 @@ def _pymoo() -> Check:
 
     value = hypervolume([[0.25, 0.5], [0.5, 0.25]], [Axis(0, 1, False)] * 2)
     if abs(value - 0.5) > 1e-9:
-        return Check("pymoo", State.FAIL, f"hypervolume of a known set is 0.5, got {value:.6f}", INSTALL)
-    return Check("pymoo", State.OK, "hypervolume of a known set is right")
+        return Check("pymoo", Outcome.FAIL, f"hypervolume of a known set is 0.5, got {value:.6f}", INSTALL)
+    return Check("pymoo", Outcome.OK, "hypervolume of a known set is right")
 
 
 def _deap() -> Check:
@@ -204,8 +204,8 @@ def _deap() -> Check:
 
     low, high = (type("Fitness", (base.Fitness,), {"weights": (-1.0, -1.0)})(values) for values in ((1, 1), (2, 2)))
     if not low.dominates(high):
-        return Check("deap", State.FAIL, "(1, 1) does not dominate (2, 2)", INSTALL)
-    return Check("deap", State.OK, "compares fitness as it should")
+        return Check("deap", Outcome.FAIL, "(1, 1) does not dominate (2, 2)", INSTALL)
+    return Check("deap", Outcome.OK, "compares fitness as it should")
 
 
 def _torchvision() -> Check:
@@ -213,14 +213,14 @@ def _torchvision() -> Check:
     from torchvision.transforms.v2 import functional
 
     resized = functional.resize(torch.zeros(3, 8, 8, dtype=torch.uint8), [4, 4])
-    return Check("torchvision", State.OK, f"imports, and resizes an image to {resized.shape[1]}x{resized.shape[2]}")
+    return Check("torchvision", Outcome.OK, f"imports, and resizes an image to {resized.shape[1]}x{resized.shape[2]}")
 
 
 def _matplotlib() -> Check:
     from matplotlib.figure import Figure
 
     Figure().subplots().plot([0, 1], [0, 1])
-    return Check("matplotlib", State.OK, "draws without a window")
+    return Check("matplotlib", Outcome.OK, "draws without a window")
 
 
 def _disk(runs: Path) -> Check:
@@ -230,10 +230,12 @@ def _disk(runs: Path) -> Check:
     try:
         free = shutil.disk_usage(place).free
     except OSError as error:
-        return Check("disk", State.WARN, f"{runs}: {error.strerror or error}", "Choose another --out.")
+        return Check("disk", Outcome.WARN, f"{runs}: {error.strerror or error}", "Choose another --out.")
     found = f"{free / 1e9:.0f} GB free for {runs}/"
     if not os.access(place, os.W_OK):
-        return Check("disk", State.WARN, f"{place} cannot be written to", "Choose another --out.")
+        return Check("disk", Outcome.WARN, f"{place} cannot be written to", "Choose another --out.")
     if free < LEAST_FREE_BYTES:
-        return Check("disk", State.WARN, f"{free / 1e6:.0f} MB free for {runs}/", "Make room or choose another --out.")
-    return Check("disk", State.OK, found)
+        return Check(
+            "disk", Outcome.WARN, f"{free / 1e6:.0f} MB free for {runs}/", "Make room or choose another --out."
+        )
+    return Check("disk", Outcome.OK, found)

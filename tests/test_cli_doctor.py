@@ -5,7 +5,7 @@ import pytest
 
 from lemonade import doctor
 from lemonade.cli import main
-from lemonade.doctor import Check, State
+from lemonade.doctor import Check, Outcome
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def test_this_machine_can_search(lemonade):
 
 def test_a_failure_is_named_with_a_remedy_and_ends_with_1(lemonade, monkeypatch):
     def examine():
-        yield Check("python", State.OK, "3.12")
-        yield Check("pymoo", State.FAIL, "ImportError: no pymoo", "Install it anew.")
-        yield Check("disk", State.WARN, "3 MB free", "Make room.")
+        yield Check("python", Outcome.OK, "3.12")
+        yield Check("pymoo", Outcome.FAIL, "ImportError: no pymoo", "Install it anew.")
+        yield Check("disk", Outcome.WARN, "3 MB free", "Make room.")
 
     monkeypatch.setattr(doctor, "examine", examine)
     code, out, _ = lemonade()
@@ -51,15 +51,15 @@ def test_a_package_that_breaks_is_a_failure_not_a_crash():
         raise RuntimeError("no\nkernel image")
 
     check = doctor._guarded("cuda:0", broken, "mend the driver")
-    assert check == Check("cuda:0", State.FAIL, "RuntimeError: no kernel image", "mend the driver")
+    assert check == Check("cuda:0", Outcome.FAIL, "RuntimeError: no kernel image", "mend the driver")
 
 
 def test_a_full_disk_is_a_warning(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 1e30)
     check = doctor._disk(tmp_path / "runs")
-    assert check.state is State.WARN
+    assert check.state is Outcome.WARN
     assert check.remedy
 
 
 def test_the_small_network_costs_what_fvcore_counts():
-    assert doctor._fvcore().state is State.OK
+    assert doctor._fvcore().state is Outcome.OK

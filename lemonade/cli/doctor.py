@@ -16,7 +16,7 @@ def doctor(as_json: options.AsJson = False) -> None:
 
     Ends with exit code 1 if something that a search needs does not work.
     """
-    from lemonade.doctor import State, examine
+    from lemonade.doctor import Outcome, examine
 
     console = screen.console()
     checks = []
@@ -29,7 +29,7 @@ def doctor(as_json: options.AsJson = False) -> None:
             console.print(line, soft_wrap=not console.is_terminal)
             if check.remedy:
                 console.print(Text(f"{'':<20}{check.remedy}"), soft_wrap=not console.is_terminal)
-    failed = sum(check.state is State.FAIL for check in checks)
+    failed = sum(check.state is Outcome.FAIL for check in checks)
     if as_json:
         common.print_json({"ok": not failed, "checks": [check.to_json() for check in checks]})
     elif failed:

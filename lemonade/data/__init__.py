@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lemonade.config import DataSettings
 from lemonade.data.augment import Augment, batches
-from lemonade.data.base import Dataset, Progress, Request, Source, Split, calibration_batch, normalise
+from lemonade.data.base import Dataset, OnProgress, Request, Source, Split, calibration_batch, normalise
 from lemonade.data.digits import DIGITS
 from lemonade.data.folder import FolderSource
 from lemonade.data.npz import NPZ
@@ -35,7 +35,7 @@ SOURCES: dict[str, Source] = {
 
 
 def load_dataset(
-    name: str, settings: DataSettings, cache: Path | None = None, progress: Progress | None = None
+    name: str, settings: DataSettings, cache: Path | None = None, progress: OnProgress | None = None
 ) -> Dataset:
     """Read a data set and split it, without its test images.
 
@@ -52,7 +52,9 @@ def load_dataset(
     return _source(name).load(Request(name, settings, cache, progress))
 
 
-def load_test(name: str, settings: DataSettings, cache: Path | None = None, progress: Progress | None = None) -> Split:
+def load_test(
+    name: str, settings: DataSettings, cache: Path | None = None, progress: OnProgress | None = None
+) -> Split:
     """Open the test images of a data set: uint8, of the shape of the training images. Nothing else shows them.
 
     Args:

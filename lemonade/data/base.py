@@ -19,7 +19,7 @@ CALIBRATION_IMAGES = 256
 _CALIBRATION = 2  # second part of the seed; splits are drawn with 0 and 1
 
 # Called with (images read, images in all) while a folder is decoded, from the thread that called `load_dataset`.
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class Request:
     name: str
     settings: DataSettings
     cache: Path | None = None
-    progress: Progress | None = None
+    progress: OnProgress | None = None
 
 
 class Source(Protocol):

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lemonade.config import Fit
 from lemonade.data.arrays import LARGEST_DEFAULT_SIDE
-from lemonade.data.base import SMALLEST_SIDE, Progress
+from lemonade.data.base import SMALLEST_SIDE, OnProgress
 from lemonade.data.cache import Array
 from lemonade.data.fitting import fit_image
 from lemonade.errors import UnreadableImagesError
@@ -54,7 +54,7 @@ def default_side(open_image: Opener, count: int) -> int:
 
 
 def decode(
-    open_image: Opener, count: int, side: int, fit: Fit, channels: int | None = None, progress: Progress | None = None
+    open_image: Opener, count: int, side: int, fit: Fit, channels: int | None = None, progress: OnProgress | None = None
 ) -> tuple[Array, dict[int, str]]:
     """Decode images to one size.
 
@@ -78,7 +78,7 @@ def decode(
 
 
 def undecodable(
-    open_image: Opener, count: int, side: int, fit: Fit, channels: int, progress: Progress | None = None
+    open_image: Opener, count: int, side: int, fit: Fit, channels: int, progress: OnProgress | None = None
 ) -> dict[int, str]:
     """Why images cannot be decoded, by position: those that `decode` with the same arguments would name.
 
@@ -98,7 +98,7 @@ def decode_with(
     open_image: Opener,
     count: int,
     shape: tuple[int, int, int],
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> tuple[Array, Array, dict[int, str]]:
     """Decode images by a function of one's own.
 

@@ -12,7 +12,7 @@ from morphisms import Morphism
 
 
 @dataclass(frozen=True)
-class Child:
+class ChildFacts:
     """What the journal alone knows of an evaluated candidate.
 
     Attributes:

@@ -11,7 +11,7 @@ from lemonade.references import Reference, read_references
 from lemonade.reporting import network, reading, tables
 from lemonade.reporting.commands import command
 from lemonade.reporting.picture import UNITS
-from lemonade.reporting.webpage.child import Child
+from lemonade.reporting.webpage.child import ChildFacts
 from lemonade.reporting.webpage.family import family_tree
 from lemonade.reporting.webpage.made import made_of
 from lemonade.reporting.webpage.networks import blocks
@@ -30,7 +30,7 @@ def page_data(run: Run, shown: Path) -> dict[str, Any]:
         shown: How commands name its folder.
     """
     names = _value_names(run)
-    children = [Child.of(run, name) for name in run.evaluations]
+    children = [ChildFacts.of(run, name) for name in run.evaluations]
     on_front = [one.id for one in run.front]
     ancestry = dict.fromkeys(one.id for name in on_front for one in run.lineage(name))
     graphs = {one.id: one.graph for one in children}
@@ -95,7 +95,7 @@ def _column(run: Run, name: str) -> dict[str, Any]:
     }
 
 
-def _child(child: Child, names: list[str]) -> dict[str, Any]:
+def _child(child: ChildFacts, names: list[str]) -> dict[str, Any]:
     evaluation, images = child.evaluation, reading.images_read(child.evaluation)
     known = [child.values.get(name) for name in names]
     return {

@@ -9,7 +9,7 @@ from statistics import median
 
 from lemonade.history import Run
 from lemonade.reporting import network
-from lemonade.reporting.webpage.child import Child
+from lemonade.reporting.webpage.child import ChildFacts
 from lemonade.types import Status
 
 
@@ -40,7 +40,7 @@ class OperatorRecord:
 
 def operator_records(run: Run) -> list[OperatorRecord]:
     """Operators by the number of children on the front, then trained, then proposed; those never proposed left out."""
-    trained = [Child.of(run, name) for name, one in run.evaluations.items() if one.status is Status.OK]
+    trained = [ChildFacts.of(run, name) for name, one in run.evaluations.items() if one.status is Status.OK]
     on_front = {one.id for one in run.front}
     accepted = Counter(name for one in run.candidates for name in _operators(run, one))
     names = {name for one in run.proposals.values() for name in one} | set(accepted)
@@ -66,7 +66,7 @@ def _operators(run: Run, name: str) -> set[str]:
     return {morphism["operator"] for morphism in run.candidates.record(name)["morphisms"]}
 
 
-def _changes(run: Run, child: Child) -> dict[str, float]:
+def _changes(run: Run, child: ChildFacts) -> dict[str, float]:
     """What each stage changed of the error that decides; empty for a child that started from fresh weights."""
     parent = run.evaluations.get(child.parent or "")
     if parent is None or child.evaluation.is_fresh:

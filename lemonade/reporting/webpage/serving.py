@@ -32,7 +32,7 @@ def make_server(folder: Path, port: int) -> ThreadingHTTPServer:
     """
     Run.load(folder)
     try:
-        return _Server((HOST, port), partial(_Handler, Source(folder)))
+        return _Server((HOST, port), partial(_Handler, Served(folder)))
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
@@ -40,7 +40,7 @@ def make_server(folder: Path, port: int) -> ThreadingHTTPServer:
         raise LemonadeError(f"port {port} {why}. Choose another with --port, or a free one with --port 0.") from None
 
 
-class Source:
+class Served:
     """Reads a run folder for the server: once for each state of its journal and process, and of what was made."""
 
     def __init__(self, folder: Path) -> None:
@@ -97,8 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
-    def __init__(self, source: Source, *arguments: object) -> None:
-        self._source = source
+    def __init__(self, served: Served, *arguments: object) -> None:
+        self._served = served
         super().__init__(*arguments)  # type: ignore[arg-type]  # the server's own
 
     def do_GET(self) -> None:
@@ -107,10 +107,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse()
             return
         try:
-            if self.path == NEWS and self.headers.get("If-None-Match") == self._source.state():
+            if self.path == NEWS and self.headers.get("If-None-Match") == self._served.state():
                 self._answer(HTTPStatus.NOT_MODIFIED)
                 return
-            state, text = self._source.text(self.path)
+            state, text = self._served.text(self.path)
         except (LemonadeError, OSError) as error:
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, str(error), "text/plain")
             return
