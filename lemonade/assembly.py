@@ -223,12 +223,12 @@ class Assembly:
         limits, told = self._limits(), [(one.origin, self._costs(one.genotype)) for one in self._space().starts()]
         return [(origin, cost, is_within(cost, limits)) for origin, cost in told]
 
-    def halfway(self) -> list[tuple[str, Mapping[str, float]]]:
-        """Networks that are cut out of start networks once all of those are there: description and what they cost."""
-        return [(one.origin, self._costs(one.genotype)) for one in self._family().halfway]
+    def rounds(self) -> list[list[Mapping[str, float]]]:
+        """What the networks cost that are cut out of start networks once those are there, round by round."""
+        return [[self._costs(one.genotype) for one in middles] for middles in self._family().rounds]
 
     def _family(self) -> Family:
-        return Family.within(self._space(), self.config.search, self._costs, self._limits())
+        return Family.within(self._space(), self.config.search, self._costs, self._limits(), self._floors())
 
     def _costs(self, graph: NetworkGraph) -> Mapping[str, float]:
         return costs(graph, self.objectives)
@@ -249,12 +249,7 @@ class Assembly:
             # asked for once: one of the user's may fail now and then, and a child has the costs it is judged by
             costs=functools.lru_cache(maxsize=COSTS_KEPT)(self._costs_if_any),
             limits=self._limits(),
-            # a limit below the box asks for what lies below it
-            floors={
-                one.name: one.box[0]
-                for one in self.objectives
-                if one.kind is Kind.CHEAP and config.limits.get(one.name, math.inf) > one.box[0]
-            },
+            floors=self._floors(),
             vector=lambda candidate, evaluation: vector(
                 {**candidate.costs, **evaluation.values}, self.objectives, self.smoothed
             ),
@@ -299,6 +294,11 @@ class Assembly:
         tops = {one.name: one.box[1] for one in self.objectives if one.kind is Kind.CHEAP}
         limits = self.config.limits
         return {**limits, **{name: min(top, limits.get(name, math.inf)) for name, top in tops.items()}}
+
+    def _floors(self) -> dict[str, float]:
+        """Where boxes begin, but for a limit below the box, which asks for what lies there."""
+        lows = {one.name: one.box[0] for one in self.objectives if one.kind is Kind.CHEAP}
+        return {name: low for name, low in lows.items() if self.config.limits.get(name, math.inf) > low}
 
     def evaluator(self, folder: Path) -> Evaluator:
         """The evaluator, ready for jobs; the data lie packed in the run folder as long as the run goes on."""

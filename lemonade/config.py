@@ -148,6 +148,9 @@ class SearchSettings(Settings):
     cut_starts: bool = Field(
         True, description="lemonade: start networks are cut out of the next wider one by prune, or each is trained long"
     )
+    cut_rounds: int = Field(
+        2, ge=1, le=4, description="lemonade: how often those halfway between are then cut out of them as well"
+    )
 
 
 class SelectionSettings(Settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lemonade.assembly import Assembly
@@ -142,7 +142,15 @@ def describe(config: Config) -> list[str]:
             for origin, costs, allowed in assembly.starts():
                 if origin not in begun:
                     told.append(("cut out of the next wider one" if allowed else BEYOND, origin, costs))
-            told += [("then cut out as well", *one) for one in assembly.halfway()]
         for what, origin, costs in told:
             lines.append(f"{what}: {origin}; {', '.join(f'{name} {value:,.0f}' for name, value in costs.items())}")
+        if begun.keys() != {AT_RANDOM}:
+            lines += [_round(middles) for middles in assembly.rounds() if middles]
         return lines
+
+
+def _round(middles: Sequence[Mapping[str, float]]) -> str:
+    """Networks that are cut out at the same time, by what they cost."""
+    ranges = {name: sorted([costs[name] for costs in middles]) for name in middles[0]}
+    told = ", ".join(f"{name} {values[0]:,.0f} to {values[-1]:,.0f}" for name, values in ranges.items())
+    return f"then cut out, halfway between those: {len(middles)} network{'s' if len(middles) > 1 else ''}; {told}"

@@ -80,6 +80,11 @@ def is_within(costs: Mapping[str, float], limits: Mapping[str, float]) -> bool:
     return all(costs[name] <= limit for name, limit in limits.items() if name in costs)
 
 
+def is_above(costs: Mapping[str, float], floors: Mapping[str, float]) -> bool:
+    """Whether all costs that are known reach their floors."""
+    return all(costs[name] >= floor for name, floor in floors.items() if name in costs)
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A network that a search method wants trained, or a row of a table whose error it asks for.

@@ -14,7 +14,7 @@ from morphisms.cost import activation_bytes, flops, params
 from morphisms.graph import INPUT, GraphError, NetworkGraph, Node
 from morphisms.hashing import graph_hash
 from morphisms.operators import OPERATORS, Operator, Rewrite, SiteError
-from morphisms.operators.resize import narrowing
+from morphisms.operators.resize import midway, narrowing
 from morphisms.record import Exactness, Morphism, Site
 from morphisms.serialize import (
     file_sha256,
@@ -91,6 +91,7 @@ __all__ = [
     "initial_weights",
     "load_graph",
     "load_weights",
+    "midway",
     "narrowing",
     "params",
     "prune",

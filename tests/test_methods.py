@@ -204,6 +204,10 @@ def test_golden_front(name):
     assert front == json.loads((Path(__file__).parent / "golden" / f"{name}.json").read_text())
 
 
+def _channels(candidate):
+    return [node.attrs["channels"] for node in candidate.graph.nodes if node.op == "conv"]
+
+
 class TestLemonade:
     def test_a_limit_between_start_networks_falls_back_on_a_smaller_chain(self):
         (start,) = METHODS["lemonade"](make_setting(limits={"params": 60})).ask()
@@ -249,10 +253,15 @@ class TestLemonade:
         seen = drive(search, 3)  # the chain of 32 lies beyond the limit
         assert len(seen) == 4
         between = search.ask()
-        assert [one.graph for one in between] == [one.genotype for one in search.setting.space.halfway()][:4]
+        assert [_channels(one) for one in between] == [[2, 3, 6], [3, 6, 12], [6, 12, 24], [12, 24, 48]]
         parents = [seen[int(one.parent[1:])].graph for one in between]
         assert parents == [one.genotype for one in search.setting.space.starts()][:4]
         search.tell([evaluate(one) for one in between])
+        second = search.ask()
+        assert [_channels(one)[-1] for one in second] == [7, 10, 14, 20, 28, 40, 56]
+        assert all(len(one.morphisms) == 1 for one in second)
+        assert search.live() >= {one.parent for one in second}
+        search.tell([evaluate(one) for one in second])
         assert len(search.ask()) == 6
 
     def test_where_limits_leave_room_the_widest_lies_halfway_to_the_next(self):
@@ -261,7 +270,7 @@ class TestLemonade:
         wide = [next(node for node in one.graph.nodes if node.op == "conv").attrs["channels"] for one in seen]
         assert wide == [2, 12, 8, 4]
         assert [one.parent for one in seen] == [None, None, "c0001", "c0002"]
-        assert len(search.ask()) == 3  # 6, 3 and 1.5 wide
+        assert [_channels(one)[-1] for one in search.ask()] == [6, 12, 24, 40]
         narrow = METHODS["lemonade"](make_setting(limits={"params": 400})).ask()
         assert [one.origin for one in narrow] == ["chain of 3 blocks, 1.5 wide"]
         whole = METHODS["lemonade"](make_setting(limits={"params": 20_000}, cut_starts=False)).ask()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from graphs import images, random_weights
 
-from lemonade.config import SpaceSettings
+from lemonade.config import SearchSettings, SpaceSettings
 from lemonade.spaces import SPACES, GridSpace
 from lemonade.spaces.cell import Cell
-from lemonade.spaces.family import CUT, cut
+from lemonade.spaces.family import CUT, Family, cut
 from lemonade.spaces.nasbench201 import NasBench201
 from lemonade.spaces.network import chain
 from lemonade.spaces.table import split_architecture
@@ -43,19 +43,41 @@ def test_start_networks_are_as_wide_as_asked():
 
 
 def test_one_lies_below_the_narrowest_unless_that_has_a_single_channel():
-    assert [one.origin.split(", ")[1] for one in make("network").halfway()] == [
-        f"{width} wide" for width in ("1.5", "3", "6", "12", "24")
-    ]
-    assert [one.origin.split(", ")[1] for one in make("network", widths=(1, 4)).halfway()] == ["2 wide"]
-    assert len(make("cell", channels=4).halfway()) == 1  # 1, 2 and 4 channels: 3
+    assert _origins(_family(make("network")).rounds[0]) == [f"{width} wide" for width in ("1.5", "3", "6", "12", "24")]
+    single = make("network", widths=(1,))
+    assert single.between(None, single.starts()[0].genotype) is None
+    assert _origins(_family(make("cell", channels=4)).rounds[0]) == ["3 wide"]  # of 1, 2 and 4
+
+
+def test_a_second_round_lies_halfway_between_what_there_is_then():
+    _, second = _family(make("network")).rounds
+    assert _origins(second) == [f"{width} wide" for width in (1.75, 2.5, 3.5, 5, 7, 10, 14, 20, 28)]
+    assert _origins(_family(make("network", widths=(4, 8)), cut_rounds=1).rounds[0]) == ["3 wide", "6 wide"]
+    _, second, third = _family(make("cell", channels=16), cut_rounds=3).rounds
+    assert _origins(second) == [f"{width} wide" for width in (5, 7, 10, 14)]
+    assert _origins(third) == [f"{width} wide" for width in (9, 11, 13, 15)]
+
+
+def test_none_lies_below_one_that_is_below_the_floors():
+    family = _family(make("network"), floors={"params": 800})
+    sizes = [params(one.genotype) for middles in family.rounds for one in middles]
+    assert [params(one.genotype) for one in family.starts[:2]] == [469, 1651]
+    assert sum(size < 800 for size in sizes) == 1
+
+
+def _family(space, floors=None, **settings):
+    return Family.within(space, SearchSettings(**settings), lambda graph: {"params": params(graph)}, {}, floors or {})
+
+
+def _origins(starts):
+    return [one.origin.split(", ")[1] for one in starts]
 
 
 @pytest.mark.parametrize("widths", [(3,), (2, 3), (5, 7, 200), (4, 6, 9), (2, 5, 6)])
 def test_networks_halfway_can_be_cut_whatever_the_widths(widths):
-    space = make("network", widths=widths)
-    starts, between = space.starts(), space.halfway()
-    assert len(between) == len(widths)
-    for middle, wide in zip(between, starts, strict=True):
+    family = _family(make("network", widths=widths))
+    assert len(family.rounds[0]) == len(widths)
+    for middle, wide in zip(family.rounds[0], family.starts, strict=True):
         assert CUT.rewrite(wide.genotype, cut(wide.genotype, middle.genotype)).child == middle.genotype
 
 
@@ -75,7 +97,8 @@ class TestConformance:
     @pytest.mark.parametrize("shape", SHAPES)
     def test_what_lies_halfway_is_cut_out_of_the_next_start_network(self, name, shape):
         space = make(name, shape, **{"channels": 16} if name == "cell" else {})
-        starts, between = space.starts(), space.halfway()
+        family = _family(space)
+        starts, between = family.starts, family.rounds[0] if family.are_cut else []
         assert len(between) == (0 if name == "nasbench201" else len(starts))
         for narrow, middle, wide in zip([None, *starts], between, starts, strict=False):
             assert params(middle.genotype) < params(wide.genotype)

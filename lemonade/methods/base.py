@@ -14,7 +14,7 @@ from lemonade.config import SearchSettings
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front
 from lemonade.spaces import Space
-from lemonade.types import Candidate, Evaluation, is_within
+from lemonade.types import Candidate, Evaluation, is_above, is_within
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Setting:
 
     def above_floors(self, costs: Mapping[str, float]) -> bool:
         """Whether all costs reach their floors."""
-        return all(costs[name] >= floor for name, floor in self.floors.items())
+        return is_above(costs, self.floors)
 
     def out_of_reach(self) -> LemonadeError:
         """The error to raise where no network meets limits and floors: it names one, and the nearest network."""

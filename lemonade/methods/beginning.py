@@ -25,11 +25,11 @@ class Beginning:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._family = Family.within(setting.space, setting.search, setting.costs, setting.limits)
+        self._family = Family.within(setting.space, setting.search, setting.costs, setting.limits, setting.floors)
         if not self._family.starts:
             raise setting.out_of_reach()
         self._trained: list[Candidate] = []
-        self.keys = frozenset(self._key(start) for start in self._family.starts)
+        self.keys = frozenset(self._key(start) for one in (self._family.starts, *self._family.rounds) for start in one)
 
     @property
     def live(self) -> set[str]:
@@ -50,28 +50,32 @@ class Beginning:
         return made
 
     def told(self, candidate: Candidate) -> None:
-        """Learn that a network was trained; others than start networks are passed over."""
+        """Learn that a network was trained; others than those that a search begins with are passed over."""
         if candidate.key in self.keys:
             self._trained.append(candidate)
 
     def next(self, known: Set[str]) -> list[tuple[Start[Any], Candidate | None]]:
         """Networks to train next, and what each is cut out of; None where all that were wider failed.
 
-        The widest start network that is missing; once there is none, those halfway between them all at once.
+        The widest start network that is missing; once there is none, those halfway between them all at once, round by
+        round.
 
         Args:
             known: Keys of the networks asked for so far.
         """
         if missing := self._unknown(self._family.starts, known):
             return [(missing[-1], self._parent(missing[-1]))]
-        pairs = [(start, self._parent(start)) for start in self._unknown(self._family.halfway, known)]
-        return [(start, parent) for start, parent in pairs if parent is not None]
+        for middles in self._family.rounds:
+            pairs = [(start, self._parent(start)) for start in self._unknown(middles, known)]
+            if found := [(start, parent) for start, parent in pairs if parent is not None]:
+                return [*found]
+        return []
 
     def _unknown(self, starts: Iterable[Start[Any]], known: Set[str]) -> list[Start[Any]]:
         return [start for start in starts if self._key(start) not in known]
 
     def _parent(self, start: Start[Any]) -> Candidate | None:
-        """The narrowest start network that it fits into."""
+        """The narrowest network there is that it can be cut out of."""
         wide = [one for one in self._trained if cut(one.genotype, start.genotype) is not None]
         return min(wide, key=lambda one: tuple(one.costs.values()), default=None)
 

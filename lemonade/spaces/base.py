@@ -32,10 +32,15 @@ class Space(Protocol[G]):
         """Start networks, smallest first."""
         ...
 
-    def halfway(self) -> list[Start[G]]:
-        """Networks whose widths lie between those of `starts` and below, narrowest first, to be cut out of those.
+    def between(self, narrow: G | None, wide: G) -> Start[G] | None:
+        """The network halfway between two start networks, or between two that were found so, to be cut out of `wide`.
 
-        None where widths do not change.
+        Args:
+            narrow: None: half as wide as `wide`.
+            wide: The wider one.
+
+        Returns:
+            None if there is none, or widths do not change.
         """
         ...
 

@@ -19,7 +19,6 @@ import numpy as np
 from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
 from lemonade.spaces.cells import NONE, SKIP, CellNetworks, Place, Row
-from lemonade.spaces.family import middles
 from lemonade.spaces.skeleton import halved, head, stem
 from morphisms import NetworkGraph, Node
 from morphisms.branches import new_branch
@@ -75,10 +74,13 @@ class Cell(CellNetworks):
         """A separable convolution beside a skip in normal cells, and poolings, at each width."""
         return self._starts(self.widths())
 
-    def halfway(self) -> list[Start[NetworkGraph]]:
-        """The same cells, as wide as lies in the middle between two start networks, and narrower than all of those."""
-        widths = self.widths()
-        return self._starts(sorted({int(width) for width in middles(widths)} - {0, *widths}))
+    def between(self, narrow: NetworkGraph | None, wide: NetworkGraph) -> Start[NetworkGraph] | None:
+        """The start cells, as wide in the first stage as lies in the middle."""
+        most = self.channels(wide)
+        least = most // 2 if narrow is None else self.channels(narrow)
+        width = (least + most) // 2
+        is_new = 0 < width < most and (narrow is None or width > least)
+        return self._starts([width])[0] if is_new else None
 
     def smallest(self) -> list[Start[NetworkGraph]]:
         """Cells of poolings, half as wide as the narrowest start and less."""

@@ -49,9 +49,8 @@ class NasBench201(CellNetworks):
         }
         return [Start(self.network(row, self.widths()[0]), text) for text, row in cells.items()]
 
-    def halfway(self) -> list[Start[NetworkGraph]]:
-        """None."""
-        return []
+    def between(self, narrow: NetworkGraph | None, wide: NetworkGraph) -> None:
+        """None: all are equally wide."""
 
     def smallest(self) -> list[Start[NetworkGraph]]:
         """A cell that passes its input on."""

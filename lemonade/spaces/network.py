@@ -11,8 +11,8 @@ import numpy as np
 
 from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
-from lemonade.spaces.family import middles
-from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, flops, graph_hash, params
+from lemonade.spaces.family import CUT
+from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, flops, graph_hash, midway, params
 from morphisms.operators.branches import BranchOperator
 from morphisms.ops import OPS
 
@@ -59,9 +59,14 @@ class NetworkSpace:
         """Chains of three and more blocks at several widths."""
         return [self._start(width, self._usual_blocks()) for width in self._widths]
 
-    def halfway(self) -> list[Start[NetworkGraph]]:
-        """Chains of the widths in the middle between two start networks, and one narrower than all of those."""
-        return [self._start(width, self._usual_blocks()) for width in middles(self._widths)]
+    def between(self, narrow: NetworkGraph | None, wide: NetworkGraph) -> Start[NetworkGraph] | None:
+        """The chain of the widths in the middle: 2.5 wide, with 3, 5 and 10 channels, between 2 and 3 wide."""
+        site = midway(wide, narrow)
+        if site is None:
+            return None
+        graph = CUT.rewrite(wide, site).child
+        widths = [node.attrs["channels"] for node in graph.nodes if node.op == "conv"]
+        return Start(graph, _chain_of(len(widths), widths[-1] / 2 ** (len(widths) - 1)))
 
     def smallest(self) -> list[Start[NetworkGraph]]:
         """Chains of one channel, largest first, down to a single block."""
@@ -114,24 +119,24 @@ class NetworkSpace:
         side = min(self.input_shape[1:])
         return 3 + max(0, int(np.ceil(np.log2(side / 32))))
 
-    def _start(self, width: float, blocks: int) -> Start[NetworkGraph]:
-        plural = "s" if blocks > 1 else ""
-        return Start(
-            chain(self.input_shape, self.classes, width, blocks), f"chain of {blocks} block{plural}, {width:g} wide"
-        )
+    def _start(self, width: int, blocks: int) -> Start[NetworkGraph]:
+        return Start(chain(self.input_shape, self.classes, width, blocks), _chain_of(blocks, width))
 
 
-def chain(input_shape: tuple[int, int, int], classes: int, width: float, blocks: int) -> NetworkGraph:
+def _chain_of(blocks: int, width: float) -> str:
+    return f"chain of {blocks} block{'s' if blocks > 1 else ''}, {width:g} wide"
+
+
+def chain(input_shape: tuple[int, int, int], classes: int, width: int, blocks: int) -> NetworkGraph:
     """Blocks of 3x3 convolution, batch norm and ReLU, each twice as wide as the last, with max pooling between.
 
-    Half a channel counts as one: of a width of 1.5 come 2, 3 and 6. One channel stays one: the smallest chain there is.
-    Pooling is left out where the map has become a single row or column. Global average pooling and a linear layer end
-    the network.
+    One channel stays one: the smallest chain there is. Pooling is left out where the map has become a single row or
+    column. Global average pooling and a linear layer end the network.
     """
     nodes: list[Node] = []
     source, side = INPUT, min(input_shape[1:])
     for k in range(1, blocks + 1):
-        channels = 1 if width == 1 else int(width * 2 ** (k - 1) + 0.5)
+        channels = 1 if width == 1 else width * 2 ** (k - 1)
         nodes += [
             Node(f"conv{k}", "conv", (source,), {"channels": channels, "kernel": 3}),
             Node(f"bn{k}", "batch_norm", (f"conv{k}",)),

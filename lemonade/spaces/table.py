@@ -88,9 +88,8 @@ class TableSpace:
         ordered = sorted(found, key=lambda text: tuple(self._costs[text].values()))
         return [Start(text, "drawn to start from") for text in ordered]
 
-    def halfway(self) -> list[Start[str]]:
-        """None."""
-        return []
+    def between(self, narrow: str | None, wide: str) -> None:
+        """None: all are equally wide."""
 
     def smallest(self) -> list[Start[str]]:
         """The row of least cost, for each cost in turn."""

@@ -176,6 +176,32 @@ def narrowing(wide: NetworkGraph, narrow: NetworkGraph) -> Site | None:
     return found
 
 
+def midway(wide: NetworkGraph, narrow: NetworkGraph | None = None) -> Site | None:
+    """Where `prune` makes of a network the one whose groups lie in the middle between its own and a narrower one's.
+
+    Groups that are one channel apart stay as they are: of 3, 6 and 12 channels, and 2, 4 and 8, come 3, 5 and 10.
+
+    Args:
+        wide: The network.
+        narrow: One of the same family; default: half as wide.
+
+    Returns:
+        None if no group has room between the two, or the groups cannot change in proportion.
+    """
+    apart: list[ChannelGroup] = []
+    low = 0
+    for group in channel_groups(wide):
+        name = group.producers[0]
+        size = group.size // 2 if narrow is None else _channels(narrow[name])
+        if not group.fixed and group.size - size > 1:
+            low = low if apart else size
+            apart.append(group)
+    if not apart:
+        return None
+    found = site(*[group.producers[0] for group in apart], channels=(low + apart[0].size) // 2)
+    return None if Prune().refusal(wide, found) else found
+
+
 def _groups(graph: NetworkGraph, site: Site) -> list[ChannelGroup] | None:
     """The groups of a site's producers, in their order; None if one of them is no producer."""
     of = {name: group for group in channel_groups(graph) for name in group.producers}
