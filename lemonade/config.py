@@ -149,7 +149,7 @@ class SearchSettings(Settings):
         True, description="lemonade: start networks are cut out of the next wider one by prune, or each is trained long"
     )
     cut_rounds: int = Field(
-        2, ge=1, le=4, description="lemonade: how often those halfway between are then cut out of them as well"
+        2, ge=1, le=4, description="lemonade: how often networks halfway between those are then cut out as well"
     )
 
 

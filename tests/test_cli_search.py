@@ -97,8 +97,8 @@ class TestSearch:
             *[f"start network: chain of 3 blocks, {width} wide" for width in (2, 12)],
             *[f"cut out of the next wider one: chain of 3 blocks, {width} wide" for width in (4, 8)],
             *[f"beyond the limits or the box: chain of 3 blocks, {width} wide" for width in (16, 32)],
-            *[f"then cut out as well: chain of 3 blocks, {width} wide" for width in (1.5, 3, 6)],
         ]
+        assert "then cut out, halfway between those: 4 networks; params 326 to 9,640, flops 3,148 to 66,160" in out
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--method", "random")
         assert "beyond" not in out
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--set", "space.widths=[64]")

@@ -28,10 +28,10 @@ class TestBudgets:
 
     def test_the_generation_that_the_budget_cuts_off_is_told_too(self, tmp_path):
         events = []
-        run = start(tmp_path / "r", events.append, evaluations=31)
+        run = start(tmp_path / "r", events.append, evaluations=33)
         assert run.under_way
         assert [one.kind for one in events[-2:]] == ["generation", "end"]
-        assert (events[-2].trained, events[-2].front_size) == (31, len(run.front))
+        assert (events[-2].trained, events[-2].front_size) == (33, len(run.front))
 
     def test_examples_are_never_exceeded(self, tmp_path):
         few = {"child_examples": 4_000, "training.initial_factor": 2}
@@ -230,7 +230,7 @@ class TestOutcome:
 
         monkeypatch.setattr("lemonade.evaluate.measured.measure", slow_children)
         settings = {"objectives": ("error", "params", "latency_ms"), "limits": {"latency_ms": 5.0}, "evaluations": 16}
-        run = start(tmp_path / "r", **{**settings, "search.continue_share": 0.0})
+        run = start(tmp_path / "r", **{**settings, "search.continue_share": 0.0, "search.cut_rounds": 1})
         statuses = [
             [run.evaluations[name].status for name in ids if name in run.evaluations] for ids in by_generation(run)
         ]
@@ -274,7 +274,7 @@ class TestOutcome:
         assert all(one.values["latency_ms"] > 0 for one in run.front)
 
     def test_a_network_trained_further_keeps_its_latency(self, tmp_path):
-        settings = {"objectives": ("error", "params", "latency_ms"), "search.continue_share": 0.9, "evaluations": 16}
+        settings = {"objectives": ("error", "params", "latency_ms"), "search.continue_share": 0.9, "evaluations": 24}
         run = start(tmp_path / "r", **settings)
         pairs = [
             (evaluation.values["latency_ms"], run.evaluations[run.candidates[name].parent].values["latency_ms"])
@@ -297,10 +297,10 @@ class TestOutcome:
         assert volumes == sorted(volumes)
 
     def test_generations_are_written_with_what_became_of_proposals(self, tmp_path):
-        assert start(tmp_path / "r").generations[5].proposed == 20
+        assert start(tmp_path / "r").generations[6].proposed == 20
         lines = read_journal(tmp_path / "r" / "journal.jsonl")
         totals = {line["generation"]: line["total"] for line in lines if line["type"] == "candidates"}
-        assert (totals[5]["accepted"], totals[5]["proposed"]) == (4, 20)
+        assert (totals[6]["accepted"], totals[6]["proposed"]) == (4, 20)
 
     def test_front_csv_is_the_front_also_of_a_generation_cut_off(self, tmp_path):
         for evaluations in (29, 30, 31):
@@ -367,7 +367,9 @@ class TestPublicSide:
         lines = describe(config())
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
         kinds = [line.partition(": chain")[0] for line in lines if ": chain" in line]
-        assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3 + ["then cut out as well"] * 5
+        assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3
+        rounds = [line.partition(";")[0] for line in lines if line.startswith("then cut out")]
+        assert rounds == [f"then cut out, halfway between those: {count} networks" for count in (5, 9)]
         assert any("sees 36,800 training images (the narrowest 18,400), a child 18,400" in line for line in lines)
         limited = describe(config(limits={"params": 20_000}))
         assert "limit: params <= 20,000" in limited and not any(line.startswith("limit") for line in lines)
