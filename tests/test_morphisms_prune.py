@@ -17,6 +17,7 @@ from morphisms import (
     act,
     build_module,
     flops,
+    midway,
     narrowing,
     params,
     prune,
@@ -114,6 +115,30 @@ def test_narrowing_leads_to_a_network_that_is_narrower_in_proportion(widths):
 def test_narrowing_leads_to_no_other_family():
     assert narrowing(WIDE, chain_network(widths=(4, 8, 8))) is None
     assert narrowing(WIDE, WIDE.replacing(replace(WIDE["conv2"], attrs={**WIDE["conv2"].attrs, "kernel": 5}))) is None
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "middle"),
+    [
+        ((8, 16), (4, 8), (6, 12)),
+        ((8, 16), None, (6, 12)),
+        ((8, 16), (5, 10), (6, 12)),
+        ((3, 6), (2, 4), (3, 5)),  # a channel apart
+        ((3, 6), (3, 5), None),
+        ((2, 2), None, None),
+        ((8, 4), (4, 3), (6, 4)),
+        ((8, 5), (4, 3), None),  # no 6/8 of 5 channels
+        ((4, 8), (4, 8), None),
+    ],
+)
+def test_midway_lies_in_the_middle(wide, narrow, middle):
+    graph = chain_network(widths=wide)
+    found = midway(graph, narrow and chain_network(widths=narrow))
+    assert (found is None) == (middle is None)
+    if found is not None:
+        child = OPERATORS["prune"].rewrite(graph, found).child
+        assert child == chain_network(widths=middle)
+        assert narrowing(graph, child) == found
 
 
 def test_groups_are_pruned_one_by_one_from_the_last():
