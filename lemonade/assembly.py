@@ -223,9 +223,9 @@ class Assembly:
         limits, told = self._limits(), [(one.origin, self._costs(one.genotype)) for one in self._space().starts()]
         return [(origin, cost, is_within(cost, limits)) for origin, cost in told]
 
-    def rounds(self) -> list[list[Mapping[str, float]]]:
-        """What the networks cost that are cut out of start networks once those are there, round by round."""
-        return [[self._costs(one.genotype) for one in middles] for middles in self._family().rounds]
+    def rounds(self) -> list[tuple[str, list[Mapping[str, float]]]]:
+        """Kinds of the rounds in which more networks are made of start networks, and what those cost."""
+        return [(one.kind, [self._costs(made.graph) for made in one.made]) for one in self._family().rounds]
 
     def _family(self) -> Family:
         return Family.within(self._space(), self.config.search, self._costs, self._limits(), self._floors())

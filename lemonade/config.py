@@ -148,8 +148,10 @@ class SearchSettings(Settings):
     cut_starts: bool = Field(
         True, description="lemonade: start networks are cut out of the next wider one by prune, or each is trained long"
     )
-    cut_rounds: int = Field(
-        2, ge=1, le=4, description="lemonade: how often networks halfway between those are then cut out as well"
+    cut_rounds: tuple[Literal["halfway", "separable"], ...] = Field(
+        ("halfway", "separable", "halfway"),
+        description="lemonade: what is then made of those, round by round: networks halfway between, by prune, or each "
+        "with its largest convolution separable",
     )
 
 

@@ -18,6 +18,11 @@ from lemonade.tracker import OnEvent, loading
 from lemonade.types import AT_RANDOM, Candidate
 
 BEYOND = "beyond the limits or the box"
+ROUNDS = {
+    "halfway": "then cut out, halfway between those",
+    "separable": "then made of those, with the largest convolution separable",
+}
+"""Kinds of rounds in words."""
 
 
 def free_folder(config: Config, parent: Path = Path("runs")) -> Path:
@@ -145,12 +150,12 @@ def describe(config: Config) -> list[str]:
         for what, origin, costs in told:
             lines.append(f"{what}: {origin}; {', '.join(f'{name} {value:,.0f}' for name, value in costs.items())}")
         if begun.keys() != {AT_RANDOM}:
-            lines += [_round(middles) for middles in assembly.rounds() if middles]
+            lines += [_round(*one) for one in assembly.rounds()]
         return lines
 
 
-def _round(middles: Sequence[Mapping[str, float]]) -> str:
-    """Networks that are cut out at the same time, by what they cost."""
-    ranges = {name: sorted([costs[name] for costs in middles]) for name in middles[0]}
+def _round(kind: str, made: Sequence[Mapping[str, float]]) -> str:
+    """Networks that are made of start networks at the same time, by what they cost."""
+    ranges = {name: sorted([costs[name] for costs in made]) for name in made[0]}
     told = ", ".join(f"{name} {values[0]:,.0f} to {values[-1]:,.0f}" for name, values in ranges.items())
-    return f"then cut out, halfway between those: {len(middles)} network{'s' if len(middles) > 1 else ''}; {told}"
+    return f"{ROUNDS[kind]}: {len(made)} network{'s' if len(made) > 1 else ''}; {told}"

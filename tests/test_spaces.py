@@ -7,7 +7,7 @@ from graphs import images, random_weights
 from lemonade.config import SearchSettings, SpaceSettings
 from lemonade.spaces import SPACES, GridSpace
 from lemonade.spaces.cell import Cell
-from lemonade.spaces.family import CUT, Family, cut
+from lemonade.spaces.family import CUT, Family
 from lemonade.spaces.nasbench201 import NasBench201
 from lemonade.spaces.network import chain
 from lemonade.spaces.table import split_architecture
@@ -43,42 +43,73 @@ def test_start_networks_are_as_wide_as_asked():
 
 
 def test_one_lies_below_the_narrowest_unless_that_has_a_single_channel():
-    assert _origins(_family(make("network")).rounds[0]) == [f"{width} wide" for width in ("1.5", "3", "6", "12", "24")]
+    assert _widths(_family(make("network")).rounds[0]) == [(2, 3, 6), *[(w, 2 * w, 4 * w) for w in (3, 6, 12, 24)]]
     single = make("network", widths=(1,))
     assert single.between(None, single.starts()[0].genotype) is None
-    assert _origins(_family(make("cell", channels=4)).rounds[0]) == ["3 wide"]  # of 1, 2 and 4
+    (middle,) = _family(make("cell", channels=4)).rounds[0].made  # of 1, 2 and 4 channels
+    assert make("cell", channels=4).channels(middle.graph) == 3
 
 
-def test_a_second_round_lies_halfway_between_what_there_is_then():
-    _, second = _family(make("network")).rounds
-    assert _origins(second) == [f"{width} wide" for width in (1.75, 2.5, 3.5, 5, 7, 10, 14, 20, 28)]
-    assert _origins(_family(make("network", widths=(4, 8)), cut_rounds=1).rounds[0]) == ["3 wide", "6 wide"]
-    _, second, third = _family(make("cell", channels=16), cut_rounds=3).rounds
-    assert _origins(second) == [f"{width} wide" for width in (5, 7, 10, 14)]
-    assert _origins(third) == [f"{width} wide" for width in (9, 11, 13, 15)]
+def test_a_round_lies_halfway_between_what_there_is_then():
+    _, second = _family(make("network"), cut_rounds=("halfway", "halfway")).rounds
+    assert [widths[-1] for widths in _widths(second)] == [7, 10, 14, 20, 28, 40, 56, 80, 112]
+    (one,) = _family(make("network", widths=(4, 8)), cut_rounds=("halfway",)).rounds
+    assert _widths(one) == [(3, 6, 12), (6, 12, 24)]
 
 
-def test_none_lies_below_one_that_is_below_the_floors():
+def test_a_round_makes_the_largest_convolution_separable():
+    family = _family(make("network"))
+    first, second, third = family.rounds
+    assert [one.kind for one in (first, second, third)] == ["halfway", "separable", "halfway"]
+    assert [one.parent for one in second.made[-2:]] == [
+        first.made[-1].graph,
+        _family(make("network")).starts[-1].genotype,
+    ]
+    for one in second.made:
+        (depthwise,) = [node for node in one.graph.nodes if node.op == "depthwise"]
+        assert one.graph.consumers[depthwise.name][0].name == "conv3"
+    # those between have one too
+    assert all(any(node.op == "depthwise" for node in one.graph.nodes) for one in third.made)
+    assert len(third.made) == len(second.made) - 1
+    without = _family(make("network"), operators=("prune", "widen")).rounds
+    assert [one.kind for one in without] == ["halfway", "halfway"]
+    assert [one.kind for one in _family(make("cell", channels=16)).rounds] == ["halfway", "halfway"]
+
+
+@pytest.mark.parametrize("name", ["network", "cell"])
+def test_what_rounds_make_follows_from_their_parents(name):
+    family = _family(make(name, **{"channels": 16} if name == "cell" else {}))
+    there = {start.genotype for start in family.starts}
+    for one in family.rounds:
+        for made in one.made:
+            assert made.parent in there
+            assert made.operator.rewrite(made.parent, made.site).child == made.graph
+        assert not there & {made.graph for made in one.made}
+        there |= {made.graph for made in one.made}
+
+
+def test_one_below_the_floors_is_enough():
     family = _family(make("network"), floors={"params": 800})
-    sizes = [params(one.genotype) for middles in family.rounds for one in middles]
     assert [params(one.genotype) for one in family.starts[:2]] == [469, 1651]
-    assert sum(size < 800 for size in sizes) == 1
+    for one in family.rounds:
+        assert sum(params(made.graph) < 800 for made in one.made) <= 1
+        assert all(params(made.parent) >= 800 for made in one.made)
 
 
 def _family(space, floors=None, **settings):
     return Family.within(space, SearchSettings(**settings), lambda graph: {"params": params(graph)}, {}, floors or {})
 
 
-def _origins(starts):
-    return [one.origin.split(", ")[1] for one in starts]
+def _widths(stage):
+    return [tuple(node.attrs["channels"] for node in one.graph.nodes if node.op == "conv") for one in stage.made]
 
 
 @pytest.mark.parametrize("widths", [(3,), (2, 3), (5, 7, 200), (4, 6, 9), (2, 5, 6)])
 def test_networks_halfway_can_be_cut_whatever_the_widths(widths):
     family = _family(make("network", widths=widths))
-    assert len(family.rounds[0]) == len(widths)
-    for middle, wide in zip(family.rounds[0], family.starts, strict=True):
-        assert CUT.rewrite(wide.genotype, cut(wide.genotype, middle.genotype)).child == middle.genotype
+    first = family.rounds[0].made
+    assert [one.parent for one in first] == [one.genotype for one in family.starts]
+    assert all(CUT.rewrite(one.parent, one.site).child == one.graph for one in first)
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -96,20 +127,13 @@ class TestConformance:
 
     @pytest.mark.parametrize("shape", SHAPES)
     def test_what_lies_halfway_is_cut_out_of_the_next_start_network(self, name, shape):
-        space = make(name, shape, **{"channels": 16} if name == "cell" else {})
-        family = _family(space)
-        starts, between = family.starts, family.rounds[0] if family.are_cut else []
-        assert len(between) == (0 if name == "nasbench201" else len(starts))
-        for narrow, middle, wide in zip([None, *starts], between, starts, strict=False):
-            assert params(middle.genotype) < params(wide.genotype)
-            assert narrow is None or params(narrow.genotype) < params(middle.genotype)
-            for small, large in ((middle, wide), (narrow, wide), (narrow, middle)):
-                if small is None:
-                    continue
-                site = cut(large.genotype, small.genotype)
-                assert site is not None or (small is narrow and large is middle)  # 2 of 3 channels, say, and 3 of 4
-                if site is not None:
-                    assert CUT.rewrite(large.genotype, site).child == small.genotype
+        family = _family(make(name, shape, **{"channels": 16} if name == "cell" else {}))
+        first = family.rounds[0].made if family.are_cut else []
+        assert len(first) == (0 if name == "nasbench201" else len(family.starts))
+        for narrow, one, wide in zip([None, *family.starts], first, family.starts, strict=False):
+            assert one.parent == wide.genotype
+            assert params(one.graph) < params(wide.genotype)
+            assert narrow is None or params(narrow.genotype) < params(one.graph)
 
     @pytest.mark.parametrize("shape", SHAPES)
     def test_smaller_networks_are_smaller(self, name, shape):

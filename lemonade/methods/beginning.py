@@ -1,18 +1,37 @@
-"""How a search begins: which start networks are trained when, and what they are cut out of (`search.cut_starts`)."""
+"""How a search begins: which start networks are trained when, and what is made of them (`search.cut_starts`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 from lemonade.methods.base import Setting
 from lemonade.spaces import Start
-from lemonade.spaces.family import Family, cut
-from lemonade.types import Candidate
+from lemonade.spaces.family import CUT, Family, cut
+from lemonade.types import Candidate, Genotype
+from morphisms import Operator, Site
+
+
+@dataclass(frozen=True)
+class Descent:
+    """A network to train next, and how it is made of another.
+
+    Attributes:
+        genotype: The network.
+        parent: What it is made of.
+        operator: The rewrite.
+        site: Its place.
+    """
+
+    genotype: Genotype
+    parent: Candidate
+    operator: Operator
+    site: Site
 
 
 class Beginning:
-    """Start networks of which the widest are trained long, the others cut out of those, and then some between.
+    """Start networks of which the widest are trained long, the others cut out of those, and then the family's rounds.
 
     Where nothing is cut, all are trained long.
 
@@ -29,11 +48,12 @@ class Beginning:
         if not self._family.starts:
             raise setting.out_of_reach()
         self._trained: list[Candidate] = []
-        self.keys = frozenset(self._key(start) for one in (self._family.starts, *self._family.rounds) for start in one)
+        made = [one.graph for stage in self._family.rounds for one in stage.made]
+        self.keys = frozenset(self._key(one) for one in (*[start.genotype for start in self._family.starts], *made))
 
     @property
     def live(self) -> set[str]:
-        """Ids of those that were trained, which others may be cut out of."""
+        """Ids of those that were trained, which others may be made of."""
         return {one.id for one in self._trained}
 
     def first(self) -> list[tuple[Start[Any], int]]:
@@ -54,30 +74,35 @@ class Beginning:
         if candidate.key in self.keys:
             self._trained.append(candidate)
 
-    def next(self, known: Set[str]) -> list[tuple[Start[Any], Candidate | None]]:
-        """Networks to train next, and what each is cut out of; None where all that were wider failed.
+    def next(self, known: Set[str]) -> Sequence[Start[Any] | Descent]:
+        """Networks to train next; a start network without a parent where all that were wider failed.
 
-        The widest start network that is missing; once there is none, those halfway between them all at once, round by
-        round.
+        The widest start network that is missing; once there is none, the rounds of the family one by one.
 
         Args:
             known: Keys of the networks asked for so far.
         """
-        if missing := self._unknown(self._family.starts, known):
-            return [(missing[-1], self._parent(missing[-1]))]
-        for middles in self._family.rounds:
-            pairs = [(start, self._parent(start)) for start in self._unknown(middles, known)]
-            if found := [(start, parent) for start, parent in pairs if parent is not None]:
-                return [*found]
+        missing = [start for start in self._family.starts if self._key(start.genotype) not in known]
+        if missing:
+            return [self._cut_out(missing[-1])]
+        trained = {one.key: one for one in self._trained}
+        for stage in self._family.rounds:
+            found = [
+                Descent(one.graph, parent, one.operator, one.site)
+                for one in stage.made
+                if self._key(one.graph) not in known and (parent := trained.get(self._key(one.parent))) is not None
+            ]
+            if found:
+                return found
         return []
 
-    def _unknown(self, starts: Iterable[Start[Any]], known: Set[str]) -> list[Start[Any]]:
-        return [start for start in starts if self._key(start) not in known]
+    def _cut_out(self, start: Start[Any]) -> Start[Any] | Descent:
+        """A start network, cut out of the narrowest there is that it fits into."""
+        pairs = [(one, site) for one in self._trained if (site := cut(one.genotype, start.genotype)) is not None]
+        if not pairs:
+            return start
+        parent, site = min(pairs, key=lambda pair: tuple(pair[0].costs.values()))
+        return Descent(start.genotype, parent, CUT, site)
 
-    def _parent(self, start: Start[Any]) -> Candidate | None:
-        """The narrowest network there is that it can be cut out of."""
-        wide = [one for one in self._trained if cut(one.genotype, start.genotype) is not None]
-        return min(wide, key=lambda one: tuple(one.costs.values()), default=None)
-
-    def _key(self, start: Start[Any]) -> str:
-        return self._setting.space.key(start.genotype)
+    def _key(self, genotype: Genotype) -> str:
+        return self._setting.space.key(genotype)

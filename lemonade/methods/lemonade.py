@@ -18,7 +18,7 @@ from lemonade.methods.base import Setting
 from lemonade.methods.beginning import Beginning
 from lemonade.methods.forecast import Features, Forecast
 from lemonade.methods.generations import Generational
-from lemonade.spaces.family import CUT, cut
+from lemonade.spaces import Start
 from lemonade.types import RESTARTED, Candidate, Evaluation, Genotype, Status
 from morphisms import OPERATORS, Morphism, Site
 
@@ -52,7 +52,7 @@ class Lemonade(Generational):
         self._continues = setting.search.inherit and (operators is None or "continue" in operators)
 
     def generation(self) -> list[Candidate]:
-        """The next generation: initial networks, those cut out of them, then children."""
+        """The next generation: initial networks, those made of them, then children."""
         if self._generation == 0:
             return self._initial()
         return (self._cut_out() if self._begins else []) or self._children()
@@ -72,7 +72,7 @@ class Lemonade(Generational):
             self._beginning.told(candidate)
 
     def live(self) -> set[str]:
-        """The population: every parent is drawn from it; and start networks, as long as others are cut out of them."""
+        """The population: every parent is drawn from it; and start networks, as long as others are made of them."""
         return set(self._front.ids) | (self._beginning.live if self._begins else set())
 
     def register(self, candidates: Sequence[Candidate]) -> None:
@@ -92,17 +92,17 @@ class Lemonade(Generational):
         return made
 
     def _cut_out(self) -> list[Candidate]:
-        """What the family of start networks lacks, cut out of those that are there; none once it is complete."""
+        """What the family of start networks lacks, made of those that are there; none once it is complete."""
         rng = self.rng()
         made: list[Candidate] = []
-        for start, parent in self._beginning.next(self._keys):
-            self.report.count([] if parent is None else [CUT.name], "proposed")
-            site = None if parent is None else cut(parent.genotype, start.genotype)
-            if parent is None or site is None:
-                made.append(self.without_parent(start.genotype, self.setting.initial_examples, start.origin))
-                continue
-            record = CUT.record(parent.graph, site, int(rng.integers(2**31)))
-            made.append(self.child_of(parent, start.genotype, (record,)))
+        for one in self._beginning.next(self._keys):
+            if isinstance(one, Start):
+                self.report.count([], "proposed")
+                made.append(self.without_parent(one.genotype, self.setting.initial_examples, one.origin))
+            else:
+                self.report.count([one.operator.name], "proposed")
+                record = one.operator.record(one.parent.graph, one.site, int(rng.integers(2**31)))
+                made.append(self.child_of(one.parent, one.genotype, (record,)))
         return made
 
     def teacher(self, parent: str | None) -> str | None:

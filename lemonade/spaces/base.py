@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -27,13 +27,15 @@ class Space(Protocol[G]):
     """The networks a method may propose, and how one leads to another."""
 
     name: str
+    operators: ClassVar[tuple[str, ...]]
+    """Names of all operators that there are for it; none for rows of a table."""
 
     def starts(self) -> list[Start[G]]:
         """Start networks, smallest first."""
         ...
 
     def between(self, narrow: G | None, wide: G) -> Start[G] | None:
-        """The network halfway between two start networks, or between two that were found so, to be cut out of `wide`.
+        """The network halfway between two of one family, to be cut out of the wider one.
 
         Args:
             narrow: None: half as wide as `wide`.

@@ -8,6 +8,7 @@ strings themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -61,6 +62,7 @@ class TableSpace:
     """
 
     name = "table"
+    operators: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, costs: Mapping[str, Mapping[str, float]], seed: int, operators_most: int) -> None:
         self._costs = costs
@@ -89,7 +91,7 @@ class TableSpace:
         return [Start(text, "drawn to start from") for text in ordered]
 
     def between(self, narrow: str | None, wide: str) -> None:
-        """None: all are equally wide."""
+        """None: rows have no widths."""
 
     def smallest(self) -> list[Start[str]]:
         """The row of least cost, for each cost in turn."""
