@@ -214,7 +214,7 @@ class TestLemonade:
         assert start.costs["params"] <= 60
 
     def test_continue_is_proposed_once_per_lineage_and_keeps_the_graph(self):
-        seen = drive(METHODS["lemonade"](make_setting(continue_share=0.5)), 8)
+        seen = drive(METHODS["lemonade"](make_setting(continue_share=0.5)), 10)
         by_id = {one.id: one for one in seen}
         continued = [one for one in seen if one.morphisms and one.morphisms[0].operator == "continue"]
         assert continued
@@ -257,12 +257,26 @@ class TestLemonade:
         parents = [seen[int(one.parent[1:])].graph for one in between]
         assert parents == [one.genotype for one in search.setting.space.starts()][:4]
         search.tell([evaluate(one) for one in between])
-        second = search.ask()
-        assert [_channels(one)[-1] for one in second] == [7, 10, 14, 20, 28, 40, 56]
-        assert all(len(one.morphisms) == 1 for one in second)
-        assert search.live() >= {one.parent for one in second}
-        search.tell([evaluate(one) for one in second])
-        assert len(search.ask()) == 6
+
+    def test_then_come_the_rounds_one_by_one_and_children_at_last(self):
+        search = METHODS["lemonade"](make_setting(limits={"params": 50_000}))
+        drive(search, 4)
+        rounds = []
+        for _ in range(3):
+            asked = search.ask()
+            rounds.append([(len(one.morphisms), one.morphisms[0].operator, _channels(one)[-1]) for one in asked])
+            assert search.live() >= {one.parent for one in asked}
+            search.tell([evaluate(one) for one in asked])
+        assert rounds[0] == [(1, "separable", width) for width in (6, 8, 12, 16, 24, 32, 48, 64)]
+        assert rounds[1] == [(1, "prune", width) for width in (7, 10, 14, 20, 28, 40, 56)]
+        assert len(rounds[2]) == 6  # children
+
+    def test_a_round_leaves_out_what_its_parent_is_missing_for(self):
+        search = METHODS["lemonade"](make_setting(limits={"params": 50_000}))
+        drive(search, 3)
+        between = search.ask()
+        search.tell([*[evaluate(one) for one in between[:-1]], Evaluation(between[-1].id, Status.FAILED)])
+        assert [_channels(one)[-1] for one in search.ask()] == [6, 8, 12, 16, 24, 32, 64]  # 48 failed
 
     def test_where_limits_leave_room_the_widest_lies_halfway_to_the_next(self):
         search = METHODS["lemonade"](make_setting(limits={"params": 20_000}))
@@ -321,7 +335,7 @@ class TestLemonade:
         """Equation 1: a member far from the others in its costs becomes a parent more often than uniformly."""
         setting = make_setting(proposals=400, children=400, continue_share=0.0)
         search = METHODS["lemonade"](setting)
-        drive(search, 6)
+        drive(search, 8)
         front = {one.id: one for one in search._known.values() if one.id in search.front}
         points = np.log10([list(one.costs.values()) for one in front.values()])
         points = (points - points.mean(0)) / points.std(0, ddof=1)
