@@ -228,7 +228,10 @@ class Assembly:
         return [(one.kind, [self._costs(made.graph) for made in one.made]) for one in self._family().rounds]
 
     def _family(self) -> Family:
-        return Family.within(self._space(), self.config.search, self._costs, self._limits(), self._floors())
+        space = self._space()
+        for start in space.starts():
+            self._costs(start.genotype)  # an objective of the user's that fails on these is told at once
+        return Family.within(space, self.config.search, self._costs_if_any, self._limits(), self._floors())
 
     def _costs(self, graph: NetworkGraph) -> Mapping[str, float]:
         return costs(graph, self.objectives)

@@ -12,7 +12,9 @@ class KilledError(BaseException):
 
 
 def config(**settings):
+    # one round, so that few evaluations leave some for children
     few = {"evaluations": 30, "workers": 1, "search.proposals": 20, "search.children": 4}
+    few["search.cut_rounds"] = ["halfway"]
     return make_config(None, {**few, **settings})
 
 

@@ -82,7 +82,8 @@ class TestOwnObjectives:
 
     def test_proposals_it_fails_on_are_left_out_and_told(self, tmp_path, broken):
         events = []
-        run = start(tmp_path / "r", events.append, **broken(14))
+        rounds = {"search.cut_rounds": ["halfway", "separable"]}  # of those the second has 15 nodes
+        run = start(tmp_path / "r", events.append, **broken(14), **rounds)
         assert run.spent.evaluations == 30
         assert max(len(one.graph) for one in run.candidates.values()) <= 14
         (note,) = {
@@ -230,7 +231,7 @@ class TestOutcome:
 
         monkeypatch.setattr("lemonade.evaluate.measured.measure", slow_children)
         settings = {"objectives": ("error", "params", "latency_ms"), "limits": {"latency_ms": 5.0}, "evaluations": 16}
-        run = start(tmp_path / "r", **{**settings, "search.continue_share": 0.0, "search.cut_rounds": 1})
+        run = start(tmp_path / "r", **{**settings, "search.continue_share": 0.0})
         statuses = [
             [run.evaluations[name].status for name in ids if name in run.evaluations] for ids in by_generation(run)
         ]
@@ -364,12 +365,15 @@ class TestPublicSide:
         assert not (tmp_path / "r").exists()
 
     def test_describe_trains_nothing(self):
-        lines = describe(config())
+        lines = describe(config(**{"search.cut_rounds": ["halfway", "separable", "halfway"]}))
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)
         kinds = [line.partition(": chain")[0] for line in lines if ": chain" in line]
         assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3
-        rounds = [line.partition(";")[0] for line in lines if line.startswith("then cut out")]
-        assert rounds == [f"then cut out, halfway between those: {count} networks" for count in (5, 9)]
+        assert [line.partition(";")[0] for line in lines if line.startswith("then ")] == [
+            "then cut out, halfway between those: 5 networks",
+            "then made of those, with the largest convolution separable: 10 networks",
+            "then cut out, halfway between those: 9 networks",
+        ]
         assert any("sees 36,800 training images (the narrowest 18,400), a child 18,400" in line for line in lines)
         limited = describe(config(limits={"params": 20_000}))
         assert "limit: params <= 20,000" in limited and not any(line.startswith("limit") for line in lines)
