@@ -38,10 +38,16 @@ def test_the_study_of_inheriting_goes_on_and_judges_on_test_images(tmp_path):
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"volume.png", "fronts.png", "validation.png"}
 
 
-def test_a_ladder_alone_sees_as_many_images_as_it_is_given(tmp_path):
-    run("inheritance/study.py", "--examples", 4000, "--seeds", 1, "--arms", "ladder", "--out", tmp_path)
-    (row,) = csv.DictReader((tmp_path / "runs.csv").read_text().splitlines())
-    assert (row["arm"], row["examples"], row["members"] > "0") == ("ladder", "4000", True)
+def test_ladders_alone_see_as_many_images_as_they_are_given(tmp_path):
+    ladders = ["ladder", "ladder-separable"]
+    arguments = ["--seeds", 1, "--arms", *ladders, "--out", tmp_path]
+    run("inheritance/study.py", "--examples", 4000, *arguments)
+    # nothing but the data, the box and how they are trained counts for them
+    run("inheritance/study.py", "--examples", 4000, "--set", "search.children=3", *arguments)
+    rows = list(csv.DictReader((tmp_path / "runs.csv").read_text().splitlines()))
+    assert [(row["arm"], row["examples"], row["members"] > "0") for row in rows] == [
+        (one, "4000", True) for one in ladders
+    ]
 
 
 def test_a_study_takes_up_no_search_of_another_one(tmp_path):

@@ -99,7 +99,7 @@ class Family:
         rounds: list[Round] = []
         for kind in search.cut_rounds:
             if kind == "separable":
-                found = _slimmer(ladder) if SLIM.name in operators else []
+                found = slimmer(ladder) if SLIM.name in operators else []
             else:
                 found = _halfway(space, ladder, below=not rounds)
             allowed = [one for one in found if is_allowed(one.graph)]
@@ -138,7 +138,7 @@ def _halfway(space: Space[Any], ladder: Sequence[NetworkGraph], below: bool) -> 
     return found
 
 
-def _slimmer(ladder: Sequence[NetworkGraph]) -> list[Made]:
+def slimmer(ladder: Sequence[NetworkGraph]) -> list[Made]:
     """The networks with that convolution depthwise separable which has most parameters to lose; narrowest first.
 
     On CIFAR-10 (16x16, 40,000 images) a chain of 24,346 parameters with .273 has .310 so with 8,250, after a child's

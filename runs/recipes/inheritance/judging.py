@@ -13,6 +13,7 @@ from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front, hypervolume
+from lemonade.spaces.family import slimmer
 from lemonade.spaces.network import chain
 from lemonade.training import Reading, read_error, train
 from lemonade.types import Status
@@ -69,14 +70,26 @@ class Court:
                 found[name] = self.read(module, member.values["params"])
         return found
 
-    def ladder(self, seed: int, examples: int, training: TrainingSettings) -> list[Network]:
+    def ladder(self, seed: int, examples: int, training: TrainingSettings, is_separable: bool = False) -> list[Network]:
         """Chains with sizes spread over the box, each trained on an equal share of the examples.
+
+        Args:
+            seed: Of weights and of training.
+            examples: Training images that all of them see together.
+            training: How they are trained.
+            is_separable: Whether the largest convolution of all but the widest is depthwise separable, which a person
+                may find out by trying; then one lies below the box, so that its small end is covered.
 
         Raises:
             LemonadeError: if none lies in the box, or there are fewer examples than chains.
         """
         chains = [chain(self.data.input_shape, len(self.data.classes), width, 3) for width in LADDER]
+        if is_separable:
+            chains = [*[made.graph for made in slimmer(chains)], chains[-1]]
         within = [graph for graph in chains if self.box[1].low <= params(graph) <= self.box[1].high]
+        below = [graph for graph in chains if params(graph) < self.box[1].low]
+        if within and is_separable:
+            within = [*below[-1:], *within]
         if not within or examples < RUNGS:
             raise LemonadeError(
                 f"--arms: a ladder needs chains within --params and an image for each of {RUNGS}, got {len(within)} "

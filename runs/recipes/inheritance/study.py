@@ -2,9 +2,9 @@
 
 ``python runs/recipes/inheritance/study.py --out FOLDER`` holds our search against its rivals: the same search from
 fresh weights with 1, 2, 4 and 8 times a child's examples (initial networks as any child), random search with as many,
-and a hand-made ladder of eight chains trained long on all the examples that the searches had, or, without a search, on
-as many as `--examples` says. Members are chosen on the validation images and judged on the test images, which only
-studies open.
+and hand-made ladders of eight chains, plain and with their largest convolution separable, trained long on all the
+examples that the searches had, or, without a search, on as many as `--examples` says. Members are chosen on the
+validation images and judged on the test images, which only studies open.
 
 An arm may change settings, as ``inherited:training.peak_rate=0.1,space.widths=[2,8]``: so constants are compared.
 
@@ -44,11 +44,12 @@ from lemonade.settings import SECTIONS, dump_config, make_config, with_budget
 from lemonade.trials import Planned, carry_out, check_plan
 
 OURS = "inherited"
-LADDER = "ladder"
+LADDER, SLIM_LADDER = "ladder", "ladder-separable"
+LADDERS = (LADDER, SLIM_LADDER)
 CONFIGS, ROWS = "config", "rows"
 SAME = ("dataset", "data", "objectives", "limits", "boxes", "budget", "selection")
 """Settings that make a hypervolume comparable with another."""
-ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", LADDER)
+ARMS = (OURS, "scratch-1", "scratch-2", "scratch-4", "scratch-8", "random-2", *LADDERS)
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,16 @@ class Study:
         Raises:
             LemonadeError: naming the file and the setting.
         """
-        asked = {
-            file_name(arm, seed): self.config if arm == LADDER else self.planned(arm, seed).config for arm, seed in rows
-        }
+        ladders = {file_name(arm, seed): self.config for arm, seed in rows if arm in LADDERS}
+        searches = {file_name(arm, seed): self.planned(arm, seed).config for arm, seed in rows if arm not in LADDERS}
+        asked = ladders | searches
         for path in sorted((self.out / ROWS).glob("*.json")):
             told = self.out / CONFIGS / f"{path.stem}.yaml"
             if not told.exists():
                 continue
             there, wanted = yaml.safe_load(told.read_text()), _told(asked.get(path.stem, self.config))
-            if key := _differing(wanted, there, (*SAME, "search", "space", "training") if path.stem in asked else SAME):
+            sections = ("training",) if path.stem in ladders else ("search", "space", "training")
+            if key := _differing(wanted, there, (*SAME, *sections) if path.stem in asked else SAME):
                 was, now = _flat(there)[key], _flat(wanted)[key]
                 raise LemonadeError(
                     f"{told} has {key}={was}, but {now} is asked for. Give the same settings, or another --out."
@@ -131,14 +133,14 @@ class Study:
         Raises:
             LemonadeError: if neither tells how many.
         """
-        if arm == LADDER:
+        if arm in LADDERS:
             others = [_row(path)["examples"] for path in (self.out / ROWS).glob(f"*-{seed}.json")]
             examples = max(others, default=self.config.budget.examples)
             if examples is None:
                 raise LemonadeError(
                     "--arms: the ladder sees as many images as a search did, or as --examples says. Give one of them."
                 )
-            networks = self.court.ladder(seed, examples, self.config.training)
+            networks = self.court.ladder(seed, examples, self.config.training, arm == SLIM_LADDER)
             (self.out / CONFIGS).mkdir(parents=True, exist_ok=True)
             (self.out / CONFIGS / f"{file_name(arm, seed)}.yaml").write_text(dump_config(self.config))
             spent, trace = {"examples": examples}, []
@@ -184,14 +186,14 @@ def main() -> None:
     wanted = [(arm, seed) for seed in seeds for arm in arguments.arms]
     study.check_rows(wanted)  # before anything is trained
     for arm, seed in wanted:
-        if arm != LADDER and not study.row_of(arm, seed).exists():
+        if arm not in LADDERS and not study.row_of(arm, seed).exists():
             study.check(arm, seed)
     (arguments.out / ROWS).mkdir(parents=True, exist_ok=True)
     for arm, seed in wanted:
         path = study.row_of(arm, seed)
         if not path.exists():
             write_whole(path, json.dumps(study.judged(arm, seed)), "Make room, and give the same command again")
-            if arm != LADDER:  # what was judged is not needed any more, and weights take most room
+            if arm not in LADDERS:  # what was judged is not needed any more, and weights take most room
                 shutil.rmtree(study.planned(arm, seed).folder / WEIGHTS, ignore_errors=True)
         row = _row(path)
         print(f"{arm}, seed {seed}: test {row['test']:.4f} of {row['possible']:.4f} possible", flush=True)
@@ -226,7 +228,7 @@ def _whole_row(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arm(text: str) -> str:
-    if text.partition(":")[0] not in ARMS or text.startswith(f"{LADDER}:"):
+    if text.partition(":")[0] not in ARMS or text.startswith((f"{LADDER}:", f"{SLIM_LADDER}:")):
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(ARMS)}, perhaps with :KEY=VALUE, got '{text}'")
     return text
 
