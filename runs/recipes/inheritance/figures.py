@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from summary import Row, by_arm, median_curve
 
 LEAST_ERROR = 2e-3
@@ -34,7 +34,10 @@ def _volumes(arms: dict[str, list[Row]], colours: dict[str, str]) -> Figure:
     for axes, axis in zip(figure.subplots(1, 2, sharey=True), ("examples", "seconds"), strict=True):
         lows = []
         for arm, rows in arms.items():
-            if not rows[0]["trace"]:
+            if not rows[0]["trace"]:  # a ladder, which is there when all of it is
+                if axis in rows[0]:
+                    ends = [row[axis] for row in rows], [row["test"] for row in rows]
+                    axes.scatter(*ends, s=12, color=colours[arm], label=f"{arm} ({len(rows)} seeds)")
                 continue
             end = float(np.median([row[axis] for row in rows]))
             start = max(row["trace"][0][axis] for row in rows)
@@ -44,6 +47,8 @@ def _volumes(arms: dict[str, list[Row]], colours: dict[str, str]) -> Figure:
             axes.fill_between(at, low, high, color=colours[arm], alpha=0.15, linewidth=0)
             lows.append(float(median_curve(rows, axis, at)[len(at) // 3]))
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel({"examples": "training images seen", "seconds": "seconds"}[axis])
         if lows:
@@ -69,6 +74,8 @@ def _fronts(arms: dict[str, list[Row]], colours: dict[str, str]) -> Figure:
         axes.fill_between(sizes, low, high, step="post", color=colours[arm], alpha=0.12, linewidth=0)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlabel("parameters")
     axes.set_ylabel("error on test images")
     axes.grid(alpha=0.3)
