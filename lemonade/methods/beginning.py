@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 from typing import Any
 
 from lemonade.methods.base import Setting
 from lemonade.spaces import Start
-from lemonade.spaces.family import CUT, Family, cut
+from lemonade.spaces.family import CUT, Family, Made, cut
 from lemonade.types import Candidate, Genotype
-from morphisms import Operator, Site
-
-
-@dataclass(frozen=True)
-class Descent:
-    """A network to train next, and how it is made of another.
-
-    Attributes:
-        genotype: The network.
-        parent: What it is made of.
-        operator: The rewrite.
-        site: Its place.
-    """
-
-    genotype: Genotype
-    parent: Candidate
-    operator: Operator
-    site: Site
 
 
 class Beginning:
@@ -74,8 +55,8 @@ class Beginning:
         if candidate.key in self.keys:
             self._trained.append(candidate)
 
-    def next(self, known: Set[str]) -> Sequence[Start[Any] | Descent]:
-        """Networks to train next; a start network without a parent where all that were wider failed.
+    def next(self, known: Set[str]) -> Sequence[Start[Any] | tuple[Made, Candidate]]:
+        """Networks to train next, each with its parent; a start network alone where all that were wider failed.
 
         The widest start network that is missing; once there is none, the rounds of the family one by one.
 
@@ -88,7 +69,7 @@ class Beginning:
         trained = {one.key: one for one in self._trained}
         for stage in self._family.rounds:
             found = [
-                Descent(one.graph, parent, one.operator, one.site)
+                (one, parent)
                 for one in stage.made
                 if self._key(one.graph) not in known and (parent := trained.get(self._key(one.parent))) is not None
             ]
@@ -96,13 +77,13 @@ class Beginning:
                 return found
         return []
 
-    def _cut_out(self, start: Start[Any]) -> Start[Any] | Descent:
+    def _cut_out(self, start: Start[Any]) -> Start[Any] | tuple[Made, Candidate]:
         """A start network, cut out of the narrowest there is that it fits into."""
         pairs = [(one, site) for one in self._trained if (site := cut(one.genotype, start.genotype)) is not None]
         if not pairs:
             return start
         parent, site = min(pairs, key=lambda pair: tuple(pair[0].costs.values()))
-        return Descent(start.genotype, parent, CUT, site)
+        return Made(start.genotype, parent.graph, CUT, site), parent
 
     def _key(self, genotype: Genotype) -> str:
         return self._setting.space.key(genotype)

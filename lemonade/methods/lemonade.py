@@ -100,9 +100,10 @@ class Lemonade(Generational):
                 self.report.count([], "proposed")
                 made.append(self.without_parent(one.genotype, self.setting.initial_examples, one.origin))
             else:
-                self.report.count([one.operator.name], "proposed")
-                record = one.operator.record(one.parent.graph, one.site, int(rng.integers(2**31)))
-                made.append(self.child_of(one.parent, one.genotype, (record,)))
+                step, parent = one
+                self.report.count([step.operator.name], "proposed")
+                record = step.operator.record(parent.graph, step.site, int(rng.integers(2**31)))
+                made.append(self.child_of(parent, step.graph, (record,)))
         return made
 
     def teacher(self, parent: str | None) -> str | None:

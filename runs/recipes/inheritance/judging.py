@@ -87,9 +87,8 @@ class Court:
         if is_separable:
             chains = [*[made.graph for made in slimmer(chains)], chains[-1]]
         within = [graph for graph in chains if self.box[1].low <= params(graph) <= self.box[1].high]
-        below = [graph for graph in chains if params(graph) < self.box[1].low]
         if within and is_separable:
-            within = [*below[-1:], *within]
+            within = [*[graph for graph in chains if params(graph) < self.box[1].low][-1:], *within]
         if not within or examples < RUNGS:
             raise LemonadeError(
                 f"--arms: a ladder needs chains within --params and an image for each of {RUNGS}, got {len(within)} "
