@@ -57,9 +57,9 @@ def make_setting(seed=1, limits=None, space="network", **search):
     )
 
 
-def evaluate(candidate):
-    is_row = isinstance(candidate.genotype, str)
-    error = ERRORS[candidate.genotype] if is_row else landscape(candidate)
+def evaluate(candidate, error=None):
+    if error is None:
+        error = ERRORS[candidate.genotype] if isinstance(candidate.genotype, str) else landscape(candidate)
     return Evaluation(candidate.id, Status.OK, {"error": error})
 
 
@@ -266,7 +266,7 @@ class TestLemonade:
             asked = search.ask()
             rounds.append([(len(one.morphisms), one.morphisms[0].operator, _channels(one)[-1]) for one in asked])
             assert search.live() >= {one.parent for one in asked}
-            search.tell([evaluate(one) for one in asked])
+            search.tell([evaluate(one, 1 / one.costs["params"]) for one in asked])  # none is beaten
         assert rounds[0] == [(1, "separable", width) for width in (6, 8, 12, 16, 24, 32, 48, 64)]
         assert rounds[1] == [(1, "prune", width) for width in (7, 10, 14, 20, 28, 40, 56)]
         assert len(rounds[2]) == 6  # children
@@ -277,6 +277,14 @@ class TestLemonade:
         between = search.ask()
         search.tell([*[evaluate(one) for one in between[:-1]], Evaluation(between[-1].id, Status.FAILED)])
         assert [_channels(one)[-1] for one in search.ask()] == [6, 8, 12, 16, 24, 32, 64]  # 48 failed
+
+    def test_a_round_leaves_out_what_is_made_of_networks_that_others_beat(self):
+        search = METHODS["lemonade"](make_setting(limits={"params": 50_000}))
+        drive(search, 3)
+        between = search.ask()
+        beaten = between[1]  # of 12 channels in the end, as others count
+        search.tell([evaluate(one, 1.0 if one is beaten else None) for one in between])
+        assert [_channels(one)[-1] for one in search.ask()] == [6, 8, 16, 24, 32, 48, 64]
 
     def test_where_limits_leave_room_the_widest_lies_halfway_to_the_next(self):
         search = METHODS["lemonade"](make_setting(limits={"params": 20_000}))
@@ -347,7 +355,7 @@ class TestLemonade:
 
     @pytest.mark.parametrize("switch", [{"density_of": "proposals"}, {"sampling": "uniform"}, {"density_floor": 0.0}])
     def test_switches_change_what_is_accepted(self, switch):
-        usual, other = (drive(METHODS["lemonade"](make_setting(**s)), 8) for s in ({}, switch))
+        usual, other = (drive(METHODS["lemonade"](make_setting(**s)), 12) for s in ({}, switch))
         assert [one.key for one in usual] != [one.key for one in other]
 
     def test_candidate_seeds_do_not_depend_on_the_others(self):

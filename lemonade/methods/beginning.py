@@ -55,23 +55,29 @@ class Beginning:
         if candidate.key in self.keys:
             self._trained.append(candidate)
 
-    def next(self, known: Set[str]) -> Sequence[Start[Any] | tuple[Made, Candidate]]:
+    def next(self, known: Set[str], front: Set[str]) -> Sequence[Start[Any] | tuple[Made, Candidate]]:
         """Networks to train next, each with its parent; a start network alone where all that were wider failed.
 
-        The widest start network that is missing; once there is none, the rounds of the family one by one.
+        The widest start network that is missing; once there is none, the rounds of the family one by one, but for what
+        would be made of networks that others beat, or lie halfway to those: that is mostly beaten too. On the digits
+        (three objectives, 60 s, six seeds) ten separable networks, of which four reached the front, had nine between
+        them that gained nothing, and a search with these ended at a hypervolume of .955 in place of .959 (medians).
 
         Args:
             known: Keys of the networks asked for so far.
+            front: Ids of those that nothing beats.
         """
         missing = [start for start in self._family.starts if self._key(start.genotype) not in known]
         if missing:
             return [self._cut_out(missing[-1])]
-        trained = {one.key: one for one in self._trained}
+        members = {one.key: one for one in self._trained if one.id in front}
         for stage in self._family.rounds:
             found = [
                 (one, parent)
                 for one in stage.made
-                if self._key(one.graph) not in known and (parent := trained.get(self._key(one.parent))) is not None
+                if self._key(one.graph) not in known
+                and (parent := members.get(self._key(one.parent))) is not None
+                and (one.beside is None or self._key(one.beside) in members)
             ]
             if found:
                 return found

@@ -95,7 +95,7 @@ class Lemonade(Generational):
         """What the family of start networks lacks, made of those that are there; none once it is complete."""
         rng = self.rng()
         made: list[Candidate] = []
-        for one in self._beginning.next(self._keys):
+        for one in self._beginning.next(self._keys, set(self._front.ids)):
             if isinstance(one, Start):
                 self.report.count([], "proposed")
                 made.append(self.without_parent(one.genotype, self.setting.initial_examples, one.origin))

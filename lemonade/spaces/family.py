@@ -29,12 +29,14 @@ class Made:
         parent: What it is made of.
         operator: The rewrite.
         site: Its place.
+        beside: The narrower network that it lies halfway to, if there is one.
     """
 
     graph: NetworkGraph
     parent: NetworkGraph
     operator: Operator
     site: Site
+    beside: NetworkGraph | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _halfway(space: Space[Any], ladder: Sequence[NetworkGraph], below: bool) -> 
         middle = space.between(narrow, wide)
         site = None if middle is None else cut(wide, middle.genotype)
         if middle is not None and site is not None:
-            found.append(Made(middle.genotype, wide, CUT, site))
+            found.append(Made(middle.genotype, wide, CUT, site, narrow))
     return found
 
 
