@@ -150,8 +150,8 @@ class SearchSettings(Settings):
     )
     cut_rounds: tuple[Literal["halfway", "separable"], ...] = Field(
         ("halfway", "separable", "halfway"),
-        description="lemonade: what is then made of those, round by round: networks halfway between, by prune, or each "
-        "with its largest convolution separable",
+        description="lemonade: what is then made of those on the front, round by round: networks halfway between, by "
+        "prune, or each with its largest convolution separable",
     )
 
 

@@ -158,4 +158,4 @@ def _round(kind: str, made: Sequence[Mapping[str, float]]) -> str:
     """Networks that are made of start networks at the same time, by what they cost."""
     ranges = {name: sorted([costs[name] for costs in made]) for name in made[0]}
     told = ", ".join(f"{name} {values[0]:,.0f} to {values[-1]:,.0f}" for name, values in ranges.items())
-    return f"{ROUNDS[kind]}: {len(made)} network{'s' if len(made) > 1 else ''}; {told}"
+    return f"{ROUNDS[kind]}: at most {len(made)} network{'s' if len(made) > 1 else ''}; {told}"

@@ -370,9 +370,9 @@ class TestPublicSide:
         kinds = [line.partition(": chain")[0] for line in lines if ": chain" in line]
         assert kinds == ["start network"] * 2 + ["cut out of the next wider one"] * 3
         assert [line.partition(";")[0] for line in lines if line.startswith("then ")] == [
-            "then cut out, halfway between those: 5 networks",
-            "then made of those, with the largest convolution separable: 10 networks",
-            "then cut out, halfway between those: 9 networks",
+            "then cut out, halfway between those: at most 5 networks",
+            "then made of those, with the largest convolution separable: at most 10 networks",
+            "then cut out, halfway between those: at most 9 networks",
         ]
         assert any("sees 36,800 training images (the narrowest 18,400), a child 18,400" in line for line in lines)
         limited = describe(config(limits={"params": 20_000}))
