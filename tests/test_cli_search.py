@@ -98,7 +98,8 @@ class TestSearch:
             *[f"cut out of the next wider one: chain of 3 blocks, {width} wide" for width in (4, 8)],
             *[f"beyond the limits or the box: chain of 3 blocks, {width} wide" for width in (16, 32)],
         ]
-        assert "then cut out, halfway between those: at most 4 networks; params 326 to 9,640, flops 3,148 to 66,160" in out
+        between = "at most 4 networks; params 326 to 9,640, flops 3,148 to 66,160"
+        assert f"then cut out, halfway between those: {between}" in out
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--method", "random")
         assert "beyond" not in out
         _, out, _ = lemonade("search", *FEW, "--dry-run", "--limit", "params<=20000", "--set", "space.widths=[64]")
