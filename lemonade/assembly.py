@@ -16,13 +16,11 @@ from lemonade.checks import check_names
 from lemonade.config import Config
 from lemonade.errors import LemonadeError, UnreadableImagesError
 from lemonade.facts import DataFacts
-from lemonade.methods import Search, Setting, make_search
+from lemonade.methods import Family, Search, Setting, make_search
 from lemonade.objectives import Kind, Objective, costs, resolve, vector
 from lemonade.plugins import load_plugins
 from lemonade.runfolder import WORK
 from lemonade.spaces import SPACES, Space
-from lemonade.spaces.family import Family
-from lemonade.types import is_within
 from morphisms import NetworkGraph
 
 if TYPE_CHECKING:
@@ -125,9 +123,9 @@ class Assembly:
             }
             self._check_others()
             self.facts = data_facts(self.dataset)
-            family = self._family()
+            family = self.family
             if not family.starts:  # that is said by methods that begin with them
-                family = Family(self._space().starts())
+                family = Family(self.space.starts())
             shares = shares_of_run(config, family, self.device.type, self.workers)
         except BaseException:
             self.close()
@@ -218,28 +216,26 @@ class Assembly:
         """A new search method, as at the beginning of the run."""
         return make_search(self.config.method, self._setting())
 
-    def starts(self) -> list[tuple[str, Mapping[str, float], bool]]:
-        """Start networks of the space: description, what they cost, and whether that is within limits and box."""
-        limits, told = self._limits(), [(one.origin, self._costs(one.genotype)) for one in self._space().starts()]
-        return [(origin, cost, is_within(cost, limits)) for origin, cost in told]
+    @functools.cached_property
+    def family(self) -> Family:
+        """The networks that a search begins with, if its method begins with start networks."""
+        for start in self.space.starts():
+            self.costs(start.genotype)  # an objective of the user's that fails on these is told at once
+        search, long = self.config.search, long_starts(self.config, self.device.type, self.workers)
+        return Family.within(self.space, search, self._costs_if_any, self._limits(), self._floors(), long)
 
-    def rounds(self) -> list[tuple[str, list[Mapping[str, float]]]]:
-        """Kinds of the rounds in which more networks are made of start networks, and what those cost."""
-        return [(one.kind, [self._costs(made.graph) for made in one.made]) for one in self._family().rounds]
+    def costs(self, graph: NetworkGraph) -> Mapping[str, float]:
+        """Values of the cheap objectives.
 
-    def _family(self) -> Family:
-        space = self._space()
-        for start in space.starts():
-            self._costs(start.genotype)  # an objective of the user's that fails on these is told at once
-        return Family.within(space, self.config.search, self._costs_if_any, self._limits(), self._floors())
-
-    def _costs(self, graph: NetworkGraph) -> Mapping[str, float]:
+        Raises:
+            LemonadeError: if one of the user's fails.
+        """
         return costs(graph, self.objectives)
 
     def _costs_if_any(self, graph: NetworkGraph) -> Mapping[str, float]:
         """Costs of a proposal; all NaN where an objective of the user's fails: a search has others to go on with."""
         try:
-            return self._costs(graph)
+            return self.costs(graph)
         except LemonadeError as error:
             self.cost_failure = str(error)
             return {one.name: math.nan for one in self.objectives if one.kind is Kind.CHEAP}
@@ -248,7 +244,8 @@ class Assembly:
         config = self.config
         return Setting(
             search=config.search,
-            space=self._space(),
+            space=self.space,
+            family=self.family,
             # asked for once: one of the user's may fail now and then, and a child has the costs it is judged by
             costs=functools.lru_cache(maxsize=COSTS_KEPT)(self._costs_if_any),
             limits=self._limits(),
@@ -263,12 +260,12 @@ class Assembly:
             seed=config.seed,
             child_examples=self.child_budget.child,
             initial_examples=self.child_budget.initial,
-            long_starts=long_starts(config, self.device.type, self.workers),
             taught=config.training.teacher_share > 0,
             effort=lambda graph: image_seconds(graph, self.device.type),
         )
 
-    def _space(self) -> Space[NetworkGraph]:
+    @functools.cached_property
+    def space(self) -> Space[NetworkGraph]:
         """The networks that the search may make of the images."""
         config, settings = self.config, self.config.search
         kind = SPACES[config.space.name]

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from lemonade.config import Config, TrainingSettings
-from lemonade.spaces.family import Family
-from lemonade.types import Genotype
+from lemonade.methods import Family
 from morphisms import NetworkGraph, flops
 
 NODE_SECONDS, FLOP_SECONDS = 2.7e-6, 53e-12
@@ -25,18 +24,10 @@ LEAST = 1_000
 """Images that a first network sees however short a run is: fewer teach it nothing."""
 
 
-def training_effort(genotype: Genotype) -> float:
-    """How long training takes, in the time that a node takes for being there; rows of a table cost the same.
-
-    Small networks take as long as they have nodes, large ones as long as they compute.
-    """
-    if isinstance(genotype, str):
-        return 1.0
-    return len(genotype.nodes) + flops(genotype) * FLOP_SECONDS / NODE_SECONDS
-
-
 def image_seconds(graph: NetworkGraph, device: str) -> float:
     """How long one worker is likely to train a network on one image.
+
+    On a processor small networks take as long as they have nodes, large ones as long as they compute.
 
     Args:
         graph: The network.
@@ -44,7 +35,8 @@ def image_seconds(graph: NetworkGraph, device: str) -> float:
     """
     if device == "cuda":
         return CUDA_STEP_SECONDS + flops(graph) * CUDA_FLOP_SECONDS
-    return training_effort(graph) * NODE_SECONDS / (4 if device == "mps" else 1)
+    effort = len(graph.nodes) + flops(graph) * FLOP_SECONDS / NODE_SECONDS
+    return effort * NODE_SECONDS / (4 if device == "mps" else 1)
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ def shares_of_run(config: Config, family: Family, device: str, workers: int) -> 
 
     Args:
         config: Its budget counts.
-        family: The start networks.
+        family: What it begins with.
         device: Kind of the device that trains.
         workers: Children side by side.
 
@@ -119,7 +111,7 @@ def shares_of_run(config: Config, family: Family, device: str, workers: int) -> 
     """
     budget, shares = config.budget, []
     starts = family.starts
-    long = long_starts(config, device, workers) if family.are_cut else len(starts)
+    long = len(family.long_starts)
     if budget.examples is not None:
         shares.append(Share(STARTS_SHARE * budget.examples, long, len(starts) - long))
     if budget.time is not None:

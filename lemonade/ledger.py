@@ -54,7 +54,7 @@ class Generation:
     """One generation that came to its end.
 
     Attributes:
-        number: 0 is the initial population.
+        number: Of the generation, from 0.
         proposed: Children proposed, duplicates included.
         front: Ids of the front at its end.
         hypervolume: Share of the box that this front dominated.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lemonade.assembly import Assembly
@@ -15,14 +15,7 @@ from lemonade.scalars import scalars_too
 from lemonade.settings import with_budget
 from lemonade.store import RunStore
 from lemonade.tracker import OnEvent, loading
-from lemonade.types import AT_RANDOM, Candidate
-
-BEYOND = "beyond the limits or the box"
-ROUNDS = {
-    "halfway": "then cut out, halfway between those",
-    "separable": "then made of those, with the largest convolution separable",
-}
-"""Kinds of rounds in words."""
+from lemonade.types import Candidate
 
 
 def free_folder(config: Config, parent: Path = Path("runs")) -> Path:
@@ -59,7 +52,7 @@ def run_search(
         scalars_too(on_event, folder, config.tensorboard) as listener,
         Assembly(config, evaluator, loading(listener, config.budget)) as assembly,
     ):
-        _first(config.budget, assembly)  # a limit that nothing meets is found out before there is a folder
+        first_generation(config.budget, assembly)  # a limit that nothing meets is found out before there is a folder
         with RunStore.create(folder, config, assembly.facts, assembly.other_splits) as store:
             Loop(store, assembly, config.budget, listener, stop or Stop()).go(None)
     return Run.load(folder)
@@ -101,7 +94,7 @@ def resume_search(
     return Run.load(folder)
 
 
-def _first(budget: BudgetSettings, assembly: Assembly) -> Sequence[Candidate]:
+def first_generation(budget: BudgetSettings, assembly: Assembly) -> Sequence[Candidate]:
     """The first generation.
 
     Raises:
@@ -117,45 +110,3 @@ def _first(budget: BudgetSettings, assembly: Assembly) -> Sequence[Candidate]:
             "Raise it, or lower training.child_examples or training.initial_factor."
         )
     return first
-
-
-def describe(config: Config) -> list[str]:
-    """Sentences on what a run with these settings would do; nothing is trained or written.
-
-    Raises:
-        LemonadeError: for wrong settings or unreadable data.
-    """
-    config = with_budget(config)
-    with Assembly(config, start=False) as assembly:
-        first = _first(config.budget, assembly)
-        facts, sees = assembly.facts, sorted({one.examples for one in first})
-        less = f" (the narrowest {sees[0]:,})" if len(sees) > 1 else ""
-        channels, height, width = facts.input_shape
-        lines = [
-            f"{facts.name}: {facts.train:,} training, {facts.validation:,} validation and {facts.test:,} test images, "
-            f"{height}x{width}x{channels}, {len(facts.classes)} classes",
-            *facts.notes,
-            f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in assembly.objectives)}",
-            *[f"limit: {name} <= {value:,.10g}" for name, value in config.limits.items()],
-            f"{assembly.workers} worker{'s' if assembly.workers > 1 else ''} on {assembly.device}",
-            f"an initial network sees {sees[-1]:,} training images{less}, a child {assembly.child_budget.child:,}",
-            "members are ranked by the smoothed error" if assembly.smoothed else "members are ranked by the error",
-        ]
-        begun = {start.origin: start.costs for start in first}
-        told = [("start network", origin, costs) for origin, costs in begun.items()]
-        if begun.keys() != {AT_RANDOM}:  # a method that draws its own networks leaves out none of these
-            for origin, costs, allowed in assembly.starts():
-                if origin not in begun:
-                    told.append(("cut out of the next wider one" if allowed else BEYOND, origin, costs))
-        for what, origin, costs in told:
-            lines.append(f"{what}: {origin}; {', '.join(f'{name} {value:,.0f}' for name, value in costs.items())}")
-        if begun.keys() != {AT_RANDOM}:
-            lines += [_round(*one) for one in assembly.rounds()]
-        return lines
-
-
-def _round(kind: str, made: Sequence[Mapping[str, float]]) -> str:
-    """Networks that are made of start networks at the same time, by what they cost."""
-    ranges = {name: sorted([costs[name] for costs in made]) for name in made[0]}
-    told = ", ".join(f"{name} {values[0]:,.0f} to {values[-1]:,.0f}" for name, values in ranges.items())
-    return f"{ROUNDS[kind]}: at most {len(made)} network{'s' if len(made) > 1 else ''}; {told}"

@@ -97,7 +97,7 @@ class Candidate:
         parent: Id of the candidate whose graph it was made from, and whose weights it starts from unless the run
             inherits nothing; None for one that was made without.
         morphisms: The rewrites that lead from the parent's graph to this one, in order; they replay bit for bit.
-        generation: 0 for the initial population.
+        generation: Of which it is; 0 is the first that a search asks for.
         costs: Values of the cheap objectives, known without training.
         examples: Training images it may see, distillation included.
         seed: Derived from the run's seed and the id; everything random about its evaluation follows from it.
@@ -105,6 +105,7 @@ class Candidate:
         hurdle: What its training has to pass to be brought to its end; None for nothing.
         teacher: Id of the candidate whose opinions of the training images it learns from, beside the labels; None for
             labels alone.
+        begins: Whether it is of the initial population, or made of start networks before there are children.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Candidate:
     origin: str = ""
     hurdle: Hurdle | None = None
     teacher: str | None = None
+    begins: bool = False
 
     @property
     def graph(self) -> NetworkGraph:
@@ -145,6 +147,7 @@ class Candidate:
             "origin": self.origin,
             "hurdle": asdict(self.hurdle) if self.hurdle is not None else None,
             "teacher": self.teacher,
+            "begins": self.begins,
         }
 
     @classmethod
@@ -307,7 +310,7 @@ class Spent:
     """What a run has used up, over all its resumes.
 
     Attributes:
-        evaluations: Submitted child jobs, initial population and failures included, duplicates not.
+        evaluations: Submitted trainings, of start networks too and failures included, duplicates not.
         examples: Training images seen.
         seconds: Active wall time.
     """
@@ -338,7 +341,7 @@ class Progress:
         kind: ``loading`` while images are read (only `message` means something); ``start`` once they are there;
             ``evaluated`` after each child; ``generation`` after each generation; ``stopping`` after the first Ctrl-C;
             ``end`` last.
-        generation: Number of the current one; 0 is the initial population.
+        generation: Number of the current one.
         trained: Children evaluated without failure, over all resumes.
         stopped: Children that did not pass their hurdle.
         failed: Children that failed, diverged or ran out of memory or time.

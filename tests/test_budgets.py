@@ -2,10 +2,10 @@
 
 import pytest
 
-from lemonade.budgets import ChildBudget, Share, image_seconds, shares_of_run, training_effort
+from lemonade.budgets import NODE_SECONDS, ChildBudget, Share, image_seconds, long_starts, shares_of_run
 from lemonade.config import Config, TrainingSettings
+from lemonade.methods import Family
 from lemonade.spaces import Start
-from lemonade.spaces.family import Family
 from lemonade.spaces.network import WIDTHS, chain
 
 STARTS = [Start(chain((3, 16, 16), 10, width, 3), str(width)) for width in WIDTHS]
@@ -14,9 +14,8 @@ STARTS = [Start(chain((3, 16, 16), 10, width, 3), str(width)) for width in WIDTH
 def sizes(images=40_000, inherit=True, device="cpu", workers=1, starts=STARTS, **budget):
     """Of a run on so many images."""
     config = Config(dataset="digits", budget=budget)
-    return ChildBudget.of(
-        TrainingSettings(), images, shares_of_run(config, Family(starts, are_cut=inherit), device, workers)
-    )
+    family = Family(starts, inherit, long=long_starts(config, device, workers))
+    return ChildBudget.of(TrainingSettings(), images, shares_of_run(config, family, device, workers))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +72,7 @@ def test_what_is_set_stays_as_set():
     assert ChildBudget.of(TrainingSettings(child_examples=24_000), 40_000, [few]) == ChildBudget(24_000, 24_000)
 
 
-def test_effort_is_told_in_nodes():
-    assert training_effort("a row of a table") == 1
+def test_small_networks_take_as_long_as_they_have_nodes():
     small, large = STARTS[0].genotype, STARTS[-1].genotype
-    assert training_effort(small) == pytest.approx(len(small.nodes), rel=0.1)
+    assert image_seconds(small, "cpu") == pytest.approx(len(small.nodes) * NODE_SECONDS, rel=0.1)
     assert image_seconds(large, "cpu") > 2 * image_seconds(small, "cpu") > 0

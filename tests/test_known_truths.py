@@ -18,7 +18,7 @@ from lemonade.bench.table import ON_TABLES, pay, table_config
 from lemonade.config import SearchSettings
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front, hypervolume, non_dominated
-from lemonade.methods import Setting, make_search
+from lemonade.methods import Family, Setting, make_search
 from lemonade.methods.genes import Draw, Mix, Mutate, OnlyNew
 from lemonade.spaces import TableSpace
 from lemonade.types import Evaluation, Status
@@ -61,6 +61,7 @@ def toy_by_us(seed, population=100, sample=10, cycles=1000):
     setting = Setting(
         search=SearchSettings(children=1, population=population, sample=sample),
         space=BitStrings(),
+        family=Family([]),
         costs=lambda genotype: {"bits": BITS},
         limits={},
         floors={},

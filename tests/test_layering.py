@@ -27,7 +27,6 @@ GROUND: dict[str, set[str]] = {
     "runfolder": {"errors"},
     "files": {"errors", "runfolder"},
     "journal": {"errors", "files"},
-    "budgets": {"config", "spaces", "types"},
     "records": {"errors", "files"},
 }
 WALLS: dict[str, set[str]] = {
@@ -57,8 +56,10 @@ WALLS: dict[str, set[str]] = {
     "store": {"frontview", "history", "members", "objectives"},
     # the run
     "checks": {"methods", "objectives", "spaces"},
-    "assembly": {"checks", "data", "evaluate", "history", "methods", "objectives", "spaces", "training"},
-    "loop": {"assembly", "evaluate", "history", "objectives", "store", "tracker"},
+    "budgets": {"methods"},
+    "assembly": {"budgets", "checks", "data", "evaluate", "history", "methods", "objectives", "spaces", "training"},
+    "loop": {"assembly", "budgets", "evaluate", "history", "objectives", "store", "tracker"},
+    "dryrun": {"assembly", "run", "spaces"},
     "scalars": {"tracker"},
     "run": {"assembly", "evaluate", "history", "loop", "scalars", "store", "tracker"},
     # what is made of a run's networks: by its folder and the data

@@ -13,7 +13,7 @@ from lemonade.bench.table import ON_TABLES, table_setting
 from lemonade.config import SearchSettings, SpaceSettings
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import landscape
-from lemonade.methods import METHODS, Setting, make_search, methods_on
+from lemonade.methods import METHODS, Family, Setting, make_search, methods_on
 from lemonade.objectives import costs, resolve, vector
 from lemonade.settings import make_config
 from lemonade.spaces import SPACES
@@ -36,18 +36,21 @@ def make_setting(seed=1, limits=None, space="network", **search):
         return table_setting({text: {"params": price(text)} for text in ROWS}, config)
     settings = SearchSettings(**search)
     kind = SPACES[space]
+    made = kind(
+        (1, 8, 8),
+        10,
+        [name for name in kind.operators if name != "continue"],
+        settings.operators_most,
+        SpaceSettings(name=space, **SIZES.get(space, {})),
+    )
+    limits, floors = limits or {}, {"params": 100, "flops": 1000}
     return Setting(
         search=settings,
-        space=kind(
-            (1, 8, 8),
-            10,
-            [name for name in kind.operators if name != "continue"],
-            settings.operators_most,
-            SpaceSettings(name=space, **SIZES.get(space, {})),
-        ),
+        space=made,
+        family=Family.within(made, settings, lambda graph: costs(graph, OBJECTIVES), limits, floors),
         costs=lambda graph: costs(graph, OBJECTIVES),
-        limits=limits or {},
-        floors={"params": 100, "flops": 1000},
+        limits=limits,
+        floors=floors,
         vector=lambda candidate, evaluation: vector({**candidate.costs, **evaluation.values}, OBJECTIVES, False),
         shown=lambda candidate, evaluation: vector({**candidate.costs, **evaluation.values}, OBJECTIVES, False),
         axes={one.name: one.axis for one in OBJECTIVES},
@@ -244,7 +247,8 @@ class TestLemonade:
         setting = make_setting()
         starts = setting.space.starts()
         for long, short in ((2, 1), (4, 1), (5, 0), (8, 0)):
-            first = METHODS["lemonade"](dataclasses.replace(setting, long_starts=long)).ask()
+            family = dataclasses.replace(setting.family, long=long)
+            first = METHODS["lemonade"](dataclasses.replace(setting, family=family)).ask()
             assert [one.examples for one in first] == [1000] * short + [3000] * min(long, 5)
             assert [one.graph for one in first][short:] == [one.genotype for one in starts[-long:]]
 

@@ -7,13 +7,14 @@ from fake_runs import by_generation, config, resume, start
 
 import lemonade
 from lemonade.config import BudgetSettings
+from lemonade.dryrun import describe
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.journal import INTERRUPTED, read_journal
 from lemonade.loop import Stop
 from lemonade.objectives import OBJECTIVES, Kind, Objective
-from lemonade.run import describe, free_folder, run_search
+from lemonade.run import free_folder, run_search
 from lemonade.settings import make_config
 from lemonade.types import Status
 

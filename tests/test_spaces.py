@@ -5,9 +5,9 @@ import pytest
 from graphs import images, random_weights
 
 from lemonade.config import SearchSettings, SpaceSettings
+from lemonade.methods.family import CUT, Family
 from lemonade.spaces import SPACES, GridSpace
 from lemonade.spaces.cell import Cell
-from lemonade.spaces.family import CUT, Family
 from lemonade.spaces.nasbench201 import NasBench201
 from lemonade.spaces.network import chain
 from lemonade.spaces.table import split_architecture

@@ -21,7 +21,7 @@ from lemonade.config import Config
 from lemonade.errors import LemonadeError, unknown
 from lemonade.evaluate.table import TableEvaluator
 from lemonade.front import Axis
-from lemonade.methods import Setting, make_search
+from lemonade.methods import Family, Setting, make_search
 from lemonade.settings import make_config
 from lemonade.spaces import TableSpace
 from lemonade.types import Candidate, Evaluation, Job
@@ -182,10 +182,12 @@ def table_setting(costs: Mapping[str, Mapping[str, float]], config: Config) -> S
     def values(candidate: Candidate, evaluation: Evaluation) -> tuple[float, ...]:
         return (evaluation.values["error"], *candidate.costs.values())
 
+    space = TableSpace(costs, config.seed, config.search.operators_most)
     return Setting(
         search=config.search,
-        space=TableSpace(costs, config.seed, config.search.operators_most),
-        costs=lambda architecture: costs[architecture],
+        space=space,
+        family=Family.within(space, config.search, costs.__getitem__, config.limits, {}),
+        costs=costs.__getitem__,
         limits=config.limits,
         floors={},
         vector=values,

@@ -162,7 +162,7 @@ def _conclude(console: Console, run: Run, shown: Path) -> None:
     if SCALARS in files:
         console.print(Text(f"Its course: tensorboard --logdir {shlex.quote(str(shown / SCALARS))}"), soft_wrap=True)
     used_up = run.finished and run.ended != EXHAUSTED
-    if members and used_up and all(run.candidates[name].generation == 0 for name in run.evaluations):
+    if members and used_up and all(run.candidates[name].begins for name in run.evaluations):
         console.print(tables.paragraph([*_unfinished(run), USED_UP]))
     if not run.finished:
         console.print(Text("Stopped before the budget was used up; everything so far is saved."))

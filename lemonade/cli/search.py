@@ -9,8 +9,9 @@ from rich.text import Text
 
 from lemonade.cli import common, options, running
 from lemonade.config import Config
+from lemonade.dryrun import describe
 from lemonade.reporting import screen
-from lemonade.run import describe, free_folder
+from lemonade.run import free_folder
 from lemonade.settings import make_config
 from lemonade.store import RunStore
 

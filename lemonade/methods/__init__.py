@@ -5,6 +5,7 @@ from __future__ import annotations
 from lemonade.errors import LemonadeError, unknown
 from lemonade.methods.aging import AgingEvolution
 from lemonade.methods.base import GenerationReport, Search, Setting, Tally
+from lemonade.methods.family import Family
 from lemonade.methods.generations import Generational
 from lemonade.methods.lemonade import Lemonade
 from lemonade.methods.local import LocalSearch
@@ -13,6 +14,7 @@ from lemonade.methods.random import RandomSearch
 
 __all__ = [
     "METHODS",
+    "Family",
     "GenerationReport",
     "Search",
     "Setting",

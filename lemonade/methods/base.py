@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lemonade.budgets import training_effort
 from lemonade.config import SearchSettings
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front
+from lemonade.methods.family import Family
 from lemonade.spaces import Space
 from lemonade.types import Candidate, Evaluation, is_above, is_within
 
@@ -24,6 +24,7 @@ class Setting:
     Attributes:
         search: The method's settings.
         space: Where it searches.
+        family: What a search begins with that begins with start networks.
         costs: Values of the cheap objectives of a genotype, without training; NaN where one of the user's own fails.
         limits: Largest cost by name, that is allowed or of interest.
         floors: Smallest cost of interest by name: where the hypervolume's box begins. Networks below gain nothing
@@ -34,13 +35,14 @@ class Setting:
         seed: The run's.
         child_examples: Training images a child may see.
         initial_examples: Training images an initial network may see.
-        long_starts: Start networks that are trained for so long at the same time where others are cut out of them.
         taught: Whether children that inherit may learn from a teacher.
-        effort: How long a genotype is likely to train on an image, where the run trains, in any unit.
+        effort: How long a genotype is likely to train on an image, where the run trains, in any unit; rows of a table
+            cost the same.
     """
 
     search: SearchSettings
     space: Space[Any]
+    family: Family
     costs: Callable[[Any], Mapping[str, float]]
     limits: Mapping[str, float]
     floors: Mapping[str, float]
@@ -50,9 +52,8 @@ class Setting:
     seed: int
     child_examples: int
     initial_examples: int
-    long_starts: int = 1
     taught: bool = True
-    effort: Callable[[Any], float] = training_effort
+    effort: Callable[[Any], float] = lambda genotype: 1.0
 
     def candidate_seed(self, number: int) -> int:
         """Seed of the candidate with that number; what happens to one does not depend on the others."""

@@ -8,17 +8,16 @@ Each generation draws parents from the Pareto front with probability inverse to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lemonade.density import inverse_density_weights
 from lemonade.methods.base import Setting
-from lemonade.methods.beginning import Beginning
+from lemonade.methods.beginning import Beginning, FromParent, FromScratch
 from lemonade.methods.forecast import Features, Forecast
 from lemonade.methods.generations import Generational
-from lemonade.spaces import Start
 from lemonade.types import RESTARTED, Candidate, Evaluation, Genotype, Status
 from morphisms import OPERATORS, Morphism, Site
 
@@ -54,8 +53,9 @@ class Lemonade(Generational):
     def generation(self) -> list[Candidate]:
         """The next generation: initial networks, those made of them, then children."""
         if self._generation == 0:
-            return self._initial()
-        return (self._cut_out() if self._begins else []) or self._children()
+            return self._begin(self._beginning.first())
+        begins = self._begin(self._beginning.next(self._keys, set(self._front.ids))) if self._begins else []
+        return begins or self._children()
 
     @property
     def _begins(self) -> bool:
@@ -83,28 +83,20 @@ class Lemonade(Generational):
             before = self._lineage_examples.get(candidate.parent or "", 0) if self.setting.search.inherit else 0
             self._lineage_examples[candidate.id] = before + candidate.examples
 
-    def _initial(self) -> list[Candidate]:
-        """Start networks with fresh weights."""
-        made = []
-        for start, examples in self._beginning.first():
-            self.report.count([], "proposed")
-            made.append(self.without_parent(start.genotype, examples, start.origin))
-        return made
-
-    def _cut_out(self) -> list[Candidate]:
-        """What the family of start networks lacks, made of those that are there; none once it is complete."""
+    def _begin(self, wanted: Sequence[FromScratch | FromParent]) -> list[Candidate]:
+        """Candidates of the networks that a search begins with."""
         rng = self.rng()
         made: list[Candidate] = []
-        for one in self._beginning.next(self._keys, set(self._front.ids)):
-            if isinstance(one, Start):
+        for one in wanted:
+            if isinstance(one, FromScratch):
                 self.report.count([], "proposed")
-                made.append(self.without_parent(one.genotype, self.setting.initial_examples, one.origin))
+                made.append(self.without_parent(one.start.genotype, one.examples, one.start.origin))
             else:
-                step, parent = one
-                self.report.count([step.operator.name], "proposed")
-                record = step.operator.record(parent.graph, step.site, int(rng.integers(2**31)))
-                made.append(self.child_of(parent, step.graph, (record,)))
-        return made
+                operator, parent = one.made.operator, one.parent
+                self.report.count([operator.name], "proposed")
+                record = operator.record(parent.graph, one.made.site, int(rng.integers(2**31)))
+                made.append(self.child_of(parent, one.made.graph, (record,)))
+        return [replace(one, begins=True) for one in made]
 
     def teacher(self, parent: str | None) -> str | None:
         """The best member, for a child that inherits; its own children learn from it too, or they would forget."""

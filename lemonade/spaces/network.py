@@ -11,7 +11,6 @@ import numpy as np
 
 from lemonade.config import SpaceSettings
 from lemonade.spaces.base import Start
-from lemonade.spaces.family import CUT
 from morphisms import INPUT, OPERATORS, Morphism, NetworkGraph, Node, flops, graph_hash, midway, params
 from morphisms.operators.branches import BranchOperator
 from morphisms.ops import OPS
@@ -64,7 +63,7 @@ class NetworkSpace:
         site = midway(wide, narrow)
         if site is None:
             return None
-        graph = CUT.rewrite(wide, site).child
+        graph = OPERATORS["prune"].rewrite(wide, site).child
         widths = [node.attrs["channels"] for node in graph.nodes if node.op == "conv"]
         return Start(graph, _chain_of(len(widths), widths[-1] / 2 ** (len(widths) - 1)))
 

@@ -13,7 +13,7 @@ from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
 from lemonade.errors import LemonadeError
 from lemonade.front import Axis, Front, hypervolume
-from lemonade.spaces.family import slimmer
+from lemonade.methods.family import slimmer
 from lemonade.spaces.network import chain
 from lemonade.training import Reading, read_error, train
 from lemonade.types import Status

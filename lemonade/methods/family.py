@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lemonade.config import SearchSettings
-from lemonade.spaces.base import Space, Start
+from lemonade.spaces import Space, Start
 from lemonade.types import Genotype, is_above, is_within
 from morphisms import OPERATORS, NetworkGraph, Operator, Site, narrowing, params
 
 CUT, SLIM = OPERATORS["prune"], OPERATORS["separable"]
 
 
-def cut(wide: Genotype, narrow: Genotype) -> Site | None:
+def cut_site(wide: Genotype, narrow: Genotype) -> Site | None:
     """Where `CUT` makes one network of another; None if it does not, and for rows of a table."""
     return None if isinstance(wide, str) or isinstance(narrow, str) else narrowing(wide, narrow)
 
@@ -60,11 +60,18 @@ class Family:
         starts: Start networks, narrowest first; none if none meets the limits.
         are_cut: Whether each of them is cut out of the next wider one, where the settings allow it and it can be.
         rounds: What is made of those, each round once the one before is there; none where nothing is cut.
+        long: How many of the widest are trained for long where others are cut out of them.
     """
 
     starts: Sequence[Start[Any]]
     are_cut: bool = False
     rounds: Sequence[Round] = ()
+    long: int = 1
+
+    @property
+    def long_starts(self) -> Sequence[Start[Any]]:
+        """Those that are trained for long, narrowest first: all where nothing is cut."""
+        return self.starts[-self.long :] if self.are_cut else self.starts
 
     @classmethod
     def within(
@@ -74,6 +81,7 @@ class Family:
         costs: Callable[[Any], Mapping[str, float]],
         limits: Mapping[str, float],
         floors: Mapping[str, float],
+        long: int = 1,
     ) -> Self:
         """The family of a space, under the settings, limits and floors of a search.
 
@@ -106,16 +114,16 @@ class Family:
                 found = _halfway(space, ladder, below=not rounds)
             allowed = [one for one in found if is_allowed(one.graph)]
             made = _of_use(allowed, lambda graph: is_above(costs(graph), floors))
-            if made:
+            if made:  # between those of two shapes nothing lies halfway: a new shape takes the place of the old one
                 others = [] if kind == "separable" else ladder
                 ladder = sorted([*others, *[one.graph for one in made]], key=params)
                 rounds.append(Round(kind, made))
-        return cls(starts, True, rounds)
+        return cls(starts, True, rounds, long)
 
 
 def _is_ladder(starts: Sequence[Start[Any]]) -> bool:
     """Whether each network, narrowest first, can be cut out of the next."""
-    return all(cut(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
+    return all(cut_site(wide.genotype, narrow.genotype) for narrow, wide in itertools.pairwise(starts))
 
 
 def _halfway(space: Space[Any], ladder: Sequence[NetworkGraph], below: bool) -> list[Made]:
@@ -134,7 +142,7 @@ def _halfway(space: Space[Any], ladder: Sequence[NetworkGraph], below: bool) -> 
     found = []
     for narrow, wide in [*gaps, *itertools.pairwise(ladder)]:
         middle = space.between(narrow, wide)
-        site = None if middle is None else cut(wide, middle.genotype)
+        site = None if middle is None else cut_site(wide, middle.genotype)
         if middle is not None and site is not None:
             found.append(Made(middle.genotype, wide, CUT, site, narrow))
     return found
