@@ -148,7 +148,7 @@ class Assembly:
             earlier: The run.
             evaluator: As for the class.
             notify: As for the class.
-            config: Its settings where some are to differ (device, workers).
+            config: Its settings where some are to differ: device, workers, budget, training.
             start: As for the class.
 
         Raises:

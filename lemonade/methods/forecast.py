@@ -183,16 +183,12 @@ class Forecast:
     def hurdle(self, features: Features | None, costs: Mapping[str, float], front: Sequence[str]) -> Hurdle | None:
         """The loss from which on a child will hardly reach the front; None where that cannot be said."""
         chance = self._setting.search.stop_chance
+        if chance == 0 or features is None or self._setting.axes.keys() != {"error", *costs}:
+            return None
         members = [self._known[name] for name in front]
         rivals = [one.deciding for one in members if all(one.costs[name] <= costs[name] for name in costs)]
         curves = self._curves()
-        if (
-            chance == 0
-            or features is None
-            or curves is None
-            or not rivals
-            or self._setting.axes.keys() != {"error", *costs}
-        ):
+        if curves is None or not rivals:
             return None
         most = curves.highest_loss(features.all, float(log_errors(min(rivals))), chance)
         return Hurdle(STOP_SHARE, float(np.exp(most))) if np.isfinite(most) else None
@@ -257,6 +253,9 @@ class Forecast:
 
     def _filled(self) -> list[_Row]:
         """All rows; what was stopped early has the error that its loss foretold."""
+        finished = self._finished()
+        if len(finished) == len(self._rows):
+            return finished
         curves = self._curves()
         filled = []
         for row in self._rows:

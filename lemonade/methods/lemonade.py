@@ -1,8 +1,10 @@
 """LEMONADE (Elsken, Metzen, Hutter 2019), Algorithm 1: cheap objectives decide which children are worth training.
 
 Each generation draws parents from the Pareto front with probability inverse to the density of the cheap objectives
-(Eq. 1), proposes many children without touching a tensor, accepts a few of them by a second inverse-density draw
-(Eq. 2), and keeps what no other network dominates.
+(Eq. 1), proposes many children without touching a tensor, accepts a few of them, and keeps what no other network
+dominates. The paper accepts by a second inverse-density draw (Eq. 2); here most are those of which a forecast promises
+the largest gain (`SearchSettings.accept`), and before there are children more networks are made of the start networks
+(`beginning`).
 """
 
 from __future__ import annotations
