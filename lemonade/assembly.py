@@ -35,6 +35,8 @@ COSTS_KEPT = 4_096
 
 COARSE_IMAGES, COARSE_ERROR = 50, 0.1
 """With fewer validation images a warning tells how far such an error is from the true one."""
+FEW_IMAGES = 5
+"""Training images of a class; with fewer a person is told."""
 
 
 def data_facts(dataset: Dataset) -> DataFacts:
@@ -50,9 +52,16 @@ def data_facts(dataset: Dataset) -> DataFacts:
         std=dataset.std,
         flip=dataset.flip,
         split_hash=dataset.split_hash,
-        notes=(*dataset.notes, *_coarse(len(dataset.validation))),
+        notes=(*dataset.notes, *_few(len(dataset.train), len(dataset.classes)), *_coarse(len(dataset.validation))),
         decoded=dataset.decoded,
     )
+
+
+def _few(images: int, classes: int) -> list[str]:
+    """A warning where so few training images teach little; most likely the folder is another one than was meant."""
+    if images >= FEW_IMAGES * classes:
+        return []
+    return [f"warning: only {numbers.quantity(images, 'training image')} of {classes} classes"]
 
 
 def _coarse(images: int) -> list[str]:
@@ -220,9 +229,13 @@ class Assembly:
     def family(self) -> Family:
         """The networks that a search begins with, if its method begins with start networks."""
         for start in self.space.starts():
-            self.costs(start.genotype)  # an objective of the user's that fails on these is told at once
+            try:
+                self.costs(start.genotype)
+            except LemonadeError as error:  # on these one of the user's has to work, and that is told at once
+                where = f"a start network, {start.origin}"
+                raise LemonadeError(f"{error} That was {where}: an objective has to work on all of these.") from None
         search, long = self.config.search, long_starts(self.config, self.device.type, self.workers)
-        return Family.within(self.space, search, self._costs_if_any, self._limits(), self._floors(), long)
+        return Family.within(self.space, search, self._costs_if_any, self._limits(), self.floors, long)
 
     def costs(self, graph: NetworkGraph) -> Mapping[str, float]:
         """Values of the cheap objectives.
@@ -249,7 +262,7 @@ class Assembly:
             # asked for once: one of the user's may fail now and then, and a child has the costs it is judged by
             costs=functools.lru_cache(maxsize=COSTS_KEPT)(self._costs_if_any),
             limits=self._limits(),
-            floors=self._floors(),
+            floors=self.floors,
             vector=lambda candidate, evaluation: vector(
                 {**candidate.costs, **evaluation.values}, self.objectives, self.smoothed
             ),
@@ -295,7 +308,8 @@ class Assembly:
         limits = self.config.limits
         return {**limits, **{name: min(top, limits.get(name, math.inf)) for name, top in tops.items()}}
 
-    def _floors(self) -> dict[str, float]:
+    @property
+    def floors(self) -> dict[str, float]:
         """Where boxes begin, but for a limit below the box, which asks for what lies there."""
         lows = {one.name: one.box[0] for one in self.objectives if one.kind is Kind.CHEAP}
         return {name: low for name, low in lows.items() if self.config.limits.get(name, math.inf) > low}

@@ -183,6 +183,7 @@ class TrainingSettings(Settings):
     initial_factor: float | None = Field(
         None,
         gt=0,
+        le=1_000,
         description="initial networks see this many times child_examples; default: 2 to 16, towards 32 epochs, within "
         "four fifths of the budget (4 at most, if it is told in evaluations alone)",
     )

@@ -9,7 +9,7 @@ from lemonade.config import Config
 from lemonade.run import first_generation
 from lemonade.settings import with_budget
 from lemonade.spaces import Start
-from lemonade.types import AT_RANDOM, Candidate
+from lemonade.types import AT_RANDOM, Candidate, is_above
 from morphisms import NetworkGraph
 
 ROUNDS = {
@@ -59,6 +59,8 @@ def _beginning(assembly: Assembly, first: Sequence[Candidate]) -> Iterator[str]:
             if origin not in told:
                 told.add(origin)
                 yield f"{what}: {origin}; {', '.join(f'{name} {value:,.0f}' for name, value in costs.items())}"
+    if not any(is_above(assembly.costs(start.genotype), assembly.floors) for start in assembly.family.starts):
+        yield "warning: all of these lie below where the box begins, and children have to grow into it"
     for one in assembly.family.rounds:
         yield _round(one.kind, [assembly.costs(made.graph) for made in one.made])
 
@@ -69,6 +71,7 @@ def _costs(assembly: Assembly, starts: Sequence[Start[NetworkGraph]]) -> list[tu
 
 def _round(kind: str, made: Sequence[Mapping[str, float]]) -> str:
     """Networks that are made of start networks at the same time, by what they cost."""
-    ranges = {name: sorted([costs[name] for costs in made]) for name in made[0]}
-    told = ", ".join(f"{name} {values[0]:,.0f} to {values[-1]:,.0f}" for name, values in ranges.items())
+    ranges = {name: sorted({costs[name] for costs in made}) for name in made[0]}
+    ends = {name: [values[0], values[-1]] if len(values) > 1 else values for name, values in ranges.items()}
+    told = ", ".join(f"{name} {' to '.join(f'{value:,.0f}' for value in values)}" for name, values in ends.items())
     return f"{ROUNDS[kind]}: at most {len(made)} network{'s' if len(made) > 1 else ''}; {told}"

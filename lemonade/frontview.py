@@ -21,6 +21,8 @@ from lemonade.members import Member
 from lemonade.objectives import Objective, resources, vector
 from lemonade.runfolder import check_target
 
+EMPTY = "the front is empty: no child has been trained without failure yet."
+
 if TYPE_CHECKING:
     import pandas
 
@@ -97,7 +99,7 @@ class FrontView(Sequence[Member]):
             LemonadeError: if no member is within them, naming what there is.
         """
         if not self.members:
-            raise LemonadeError("the front is empty: no child has been trained without failure yet.")
+            raise LemonadeError(EMPTY)
         if isinstance(limits, str):
             within = self.where(limits)
             if not within.members:
@@ -128,7 +130,7 @@ class FrontView(Sequence[Member]):
             LemonadeError: as `weighted`.
         """
         if not self.members:
-            raise LemonadeError("the front is empty: no child has been trained without failure yet.")
+            raise LemonadeError(EMPTY)
         axes = {one.name: one.axis for one in self.objectives}
         if isinstance(weights, str):
             wanted = parse_weights(weights, list(axes), where)

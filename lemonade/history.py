@@ -14,7 +14,7 @@ from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
 from lemonade.files import is_held
 from lemonade.front import Front
-from lemonade.frontview import FrontView
+from lemonade.frontview import EMPTY, FrontView
 from lemonade.journal import INTERRUPTED, read_journal
 from lemonade.ledger import Generation, Ledger, State
 from lemonade.members import Member
@@ -202,10 +202,11 @@ class Run:
         """
         if name in self.candidates:
             return self._member(name)
-        if name == "best":
-            return self.front.best()
-        if name == "knee" and self.front.knee is not None:
-            return self.front.knee
+        if name in ("best", "knee"):
+            found = self.front.best() if name == "best" else self.front.knee
+            if found is None:
+                raise LemonadeError(EMPTY)
+            return found
         begins = [one for one in self.candidates if name and one.startswith(name)]
         if len(begins) == 1:
             return self._member(begins[0])
@@ -216,7 +217,8 @@ class Run:
         hint = f" Nearest: {', '.join(near)}." if near else ""
         front = [one.id for one in self.front]
         more = f" and {len(front) - 8} more (lemonade front {self.folder})" if len(front) > 8 else ""
-        raise LemonadeError(f"{self.folder} has no network '{name}'.{hint} The front's: {', '.join(front[:8])}{more}.")
+        there = f"The front's: {', '.join(front[:8])}{more}." if front else f"{EMPTY[0].upper()}{EMPTY[1:]}"
+        raise LemonadeError(f"{self.folder} has no network '{name}'.{hint} {there}")
 
     def choose(self, names: str | Sequence[str]) -> list[Member]:
         """Networks by their names, each once: ``"front"``, or ids, ``knee`` and ``best``; in a text commas between.
@@ -232,7 +234,7 @@ class Run:
             found = self.front.members if name == "front" else [self.member(name)]
             chosen.update((member.id, member) for member in found)
         if not chosen:
-            raise LemonadeError(f"{self.folder}: the front is empty: no child has been trained without failure yet.")
+            raise LemonadeError(f"{self.folder}: {EMPTY}")
         return list(chosen.values())
 
     def lineage(self, name: str) -> tuple[Member, ...]:

@@ -168,7 +168,9 @@ def _parse(data: bytes, path: Path, before: int = 0) -> tuple[list[Line], int]:
                 break  # the last line: a loss of power may leave rubbish with a line end in it
             raise LemonadeError(f"{path} line {number}: damaged ({error}). Lines before it are sound.") from None
         version = line.get("v")
-        if not isinstance(version, int) or version > VERSION:
+        if not isinstance(version, int):
+            raise LemonadeError(f"{path} line {number}: damaged (its version 'v' is no whole number).")
+        if version > VERSION:
             raise LemonadeError(
                 f"{path} line {number}: written by a newer lemonade (journal version {version}; this one reads up to "
                 f"{VERSION}). Upgrade lemonade to read this run."

@@ -69,7 +69,12 @@ class Objective:
     measure: Measure | None = None
 
     def __post_init__(self) -> None:
-        low, high = self.box
+        try:
+            low, high = map(float, self.box)
+        except (TypeError, ValueError):
+            raise LemonadeError(
+                f"objective '{self.name}': expected a box from low to high, such as (1, 100), got {self.box!r}."
+            ) from None
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise LemonadeError(f"objective '{self.name}': expected a box from low to high, got {low:g} to {high:g}.")
         if self.log and low > 0 and not math.isfinite(high / low):

@@ -91,6 +91,8 @@ def expected(error: pydantic_core.ErrorDetails, whole: bool) -> str:
             return f"expected {kind} {words} {context[short]:g}"
     if bound == "too_short":
         return "expected at least one"
+    if bound == "too_long" or (bound == "missing" and isinstance(error["loc"][-1], int)):  # boxes alone have a length
+        return "expected two numbers, the lowest and the highest"
     if bound == "literal_error":
         return f"expected {context['expected']}"
     if bound == "value_error":

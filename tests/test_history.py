@@ -85,8 +85,11 @@ def test_a_run_under_way(tmp_path: Path) -> None:
         assert empty.front.hypervolume == 0
         assert empty.front.to_json()["members"] == []
         assert empty.front.to_csv() == "id,parent,generation,operators,error,params,flops\n"
-        with pytest.raises(LemonadeError, match="the front is empty"):
-            empty.front.best()
+        for name in ("best", "knee"):
+            with pytest.raises(LemonadeError, match="the front is empty"):
+                empty.member(name)
+        with pytest.raises(LemonadeError, match=r"toy has no network 'c0000'\. The front is empty: no child has"):
+            empty.member("c0000")
         store.append_batch([candidate(0), candidate(1, 6)], Report(0))
         trained(store, candidate(0))
         run = Run.load(tmp_path / "toy")
@@ -133,7 +136,7 @@ def test_lines_and_fields_of_a_later_version_are_passed_over(folder: Path, tmp_p
             lambda lines: lines[0]["config"].update(colour="red"),
             "'colour' of its config means nothing to this lemonade",
         ),
-        (lambda lines: lines[4].update(v="1"), "line 5: written by a newer lemonade"),
+        (lambda lines: lines[4].update(v="1"), "line 5: damaged .its version 'v' is no whole number"),
     ],
 )
 def test_journals_that_cannot_be_read(folder: Path, tmp_path: Path, change: Any, text: str) -> None:

@@ -67,6 +67,12 @@ def test_error_on_another_data_set() -> None:
         resolve(("error", "params", "error@"), 2)
 
 
+@pytest.mark.parametrize("box", [5, (1,), "ab", (1, 2, 3), ("a", "b")])
+def test_what_is_no_box_is_named(box: object) -> None:
+    with pytest.raises(LemonadeError, match="objective 'mine': expected a box from low to high, such as .1, 100., got"):
+        Objective("mine", "x", Kind.CHEAP, box)  # type: ignore[arg-type]
+
+
 def test_boxes_of_the_config() -> None:
     _, one = resolve(("error", "params"), 4, {"params": (10, 1e4)})
     assert one.axis == Axis(10, 1e4, True)

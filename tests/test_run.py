@@ -341,6 +341,9 @@ class TestPublicSide:
             ({"space": "netwrk"}, "unknown space 'netwrk'. Did you mean 'network'?"),
             ({"space": "cell", "space.layers": 2}, "'space.layers' is not a setting."),
             ({"space": "cell", "space.nodes": 1}, "space.nodes: expected a whole number of at least 2, got 1"),
+            ({"boxes": {"params": [1]}}, "boxes.params: expected two numbers, the lowest and the highest, got "),
+            ({"boxes": {"params": [1, 2, 3]}}, "boxes.params: expected two numbers, the lowest and the highest, got "),
+            ({"training.initial_factor": 1e9}, "training.initial_factor: expected a number of at most 1000, got 10000"),
             ({"space.cells": 2}, "space.cells: the space 'network' has no such size, got 2. Its sizes: space.widths."),
             (
                 {"space": "nasbench201", "space.nodes": 4},
@@ -376,6 +379,13 @@ class TestPublicSide:
             "then cut out, halfway between those: at most 9 networks",
         ]
         assert any("sees 36,800 training images (the narrowest 18,400), a child 18,400" in line for line in lines)
+        assert not any("box" in line for line in lines)
+        box = describe(config(boxes={"params": (1e6, 1e7)}))
+        assert box[-1].startswith("warning: all of these lie below where the box begins")
+        single = describe(config(**{"space.widths": [2], "search.cut_rounds": ["halfway"]}))
+        assert single[-1] == "then cut out, halfway between those: at most 1 network; params 326, flops 3,148"
+        drawn = describe(config(method="random"))
+        assert drawn[-1] == "initial networks are drawn at random, 4 in the first generation"
         limited = describe(config(limits={"params": 20_000}))
         assert "limit: params <= 20,000" in limited and not any(line.startswith("limit") for line in lines)
 

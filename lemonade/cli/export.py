@@ -42,9 +42,11 @@ def export(
     """Export networks with their weights: safetensors, torch.export's archive, ONNX and a readable Python file.
 
     Every file is read back and run on real images; how far it deviates from the original is printed and kept. They lie
-    in the run folder under models/ID/, with a card that says how to load them.
+    in the run folder under models/ID/, with a card, README.md, that says how to load them. Files that an earlier export
+    left there with other weights are removed.
     """
     from lemonade.exporting import FORMATS
+    from lemonade.exporting.hub import CARD
     from lemonade.exporting.writing import export as export_run
 
     console, shown = screen.console(), common.short_path(run)
@@ -64,7 +66,9 @@ def export(
         checked = last.files[0].checked_on
         note = f"In brackets: how far its logits are from the original's, relative to the largest, on {checked}."
         console.print(Text(note, style="quiet"))
-        console.print(Text(f"Written: {shown / MODELS}{f', {push_dir}' if push_dir else ''}"))
+        folders = shown / MODELS / (last.id if len(whole) == 1 else "ID")
+        console.print(Text(f"Written: {folders}{f', {push_dir}' if push_dir else ''}"))
+        console.print(Text(f"How to load each file: {shown / MODELS / last.id / CARD}"))
         common.print_next(console, [(("show", shown, last.id), "what this network looks like")])
     if len(whole) < len(done):
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ from rich.text import Text
 from lemonade import conditions, numbers
 from lemonade.cli import common, options
 from lemonade.errors import LemonadeError
-from lemonade.frontview import FrontView
+from lemonade.frontview import EMPTY, FrontView
 from lemonade.objectives import resources
 from lemonade.reporting import decision, screen, tables
 
@@ -80,10 +80,13 @@ def front(
     if len(given) > 1:
         raise LemonadeError(f"{' and '.join(given)} each pick from the front. Give one of them; --where goes with any.")
     loaded = Run.load(run)
+    asked = {"--where": where, **picks}
+    if not loaded.front.members and any(value not in (None, False) for value in asked.values()):
+        raise LemonadeError(f"{common.short_path(run)}: {EMPTY}")
     members = _fitting(loaded, {"--where": where, "--best": best, "--smallest": smallest})
     view = FrontView(members, loaded.objectives, loaded.smoothed)
-    choice = view.choice(weights, "--weights") if weights is not None and members else None
-    if members and given:
+    choice = view.choice(weights, "--weights") if weights is not None else None
+    if given:
         members = _picked(loaded, view, given[0], choice)
     if csv is not None:
         _write_csv(loaded, members, csv, quiet=as_json)
@@ -92,7 +95,7 @@ def front(
         return
     console, shown = screen.console(), common.short_path(run)
     if not loaded.front.members:
-        console.print(Text(f"The front of {shown} is empty: no child has been trained without failure yet."))
+        console.print(Text(f"{shown}: {EMPTY}"))
         common.print_next(console, [(("status", shown), "what happened so far")])
         return
     notes = decision.choice_notes(view, choice) if choice is not None else [decision.TRADEOFF_NOTE] * tradeoff
@@ -104,7 +107,7 @@ def front(
 
 
 def _fitting(run: Run, asked_for: Mapping[str, str | None]) -> list[Member]:
-    """The members that fulfil all conditions; none only if the front is empty."""
+    """The members that fulfil all conditions; none if the front is empty and there are no conditions."""
     members = list(run.front.members)
     for option, text in asked_for.items():
         if text is not None and members:

@@ -138,17 +138,19 @@ def _line(step: Step) -> str:
 
 def _table(run: Run, found: dict[str, Retrained]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("id", "params", "searched: val.", "test"):
+    smoothed = ["smoothed"] * run.smoothed  # what decides which weights go out
+    for title in ("id", "params", "searched: val.", *smoothed, "test"):
         table.add_column(title, justify="left" if title == "id" else "right")
     starts = [start for start in START_KINDS if any(start in one.to_json() for one in found.values())]
     for start in starts:
-        table.add_column(f"{start}: val.", justify="right")
-        table.add_column("test", justify="right")
+        for title in (f"{start}: val.", *smoothed, "test"):
+            table.add_column(title, justify="right")
     for name, one in found.items():
         member, told = run.member(name), one.to_json()
         searched = searched_test(member)
-        cells = [name, numbers.count(member.values["params"]), f"{member.values['error']:.4f}"]
+        readings = ["error", *["error_smoothed"] * run.smoothed]
+        cells = [name, numbers.count(member.values["params"]), *[f"{member.values[of]:.4f}" for of in readings]]
         cells.append("-" if searched is None else f"{searched:.4f}")
-        cells += [spread_text(told.get(start, {}).get(of)) for start in starts for of in ("error", "test")]
+        cells += [spread_text(told.get(start, {}).get(of)) for start in starts for of in (*readings, "test")]
         table.add_row(*cells)
     return table

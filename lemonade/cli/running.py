@@ -161,24 +161,24 @@ def _conclude(console: Console, run: Run, shown: Path) -> None:
         console.print(Text(f"Written in {shown}: {', '.join(files)}"))
     if SCALARS in files:
         console.print(Text(f"Its course: tensorboard --logdir {shlex.quote(str(shown / SCALARS))}"), soft_wrap=True)
-    used_up = run.finished and run.ended != EXHAUSTED
-    if members and used_up and all(run.candidates[name].begins for name in run.evaluations):
-        console.print(tables.paragraph([*_unfinished(run), USED_UP]))
+    if members and (told := too_short(run)):
+        console.print(tables.paragraph(told))
     if not run.finished:
         console.print(Text("Stopped before the budget was used up; everything so far is saved."))
     _suggest(console, run, shown)
 
 
-def _unfinished(run: Run) -> list[str]:
-    """Which networks were being trained when the time was up, and are lost."""
-    if run.budget.time is None:
+def too_short(run: Run) -> list[str]:
+    """What to say of a run whose budget ended before its first child, and which networks were lost when time was up."""
+    if not run.finished or run.ended == EXHAUSTED or not all(run.candidates[name].begins for name in run.evaluations):
         return []
-    return [
+    unfinished = [one for one in run.candidates.values() if one.id not in run.evaluations and run.budget.time]
+    lost = [
         f"{one.id} ({numbers.count(one.costs.get('params', 0))} params) was not finished, so nothing of it is left: "
         f"{numbers.count(one.examples)} training images were too many for the time."
-        for one in run.candidates.values()
-        if one.id not in run.evaluations
+        for one in unfinished
     ]
+    return [*lost, USED_UP]
 
 
 def _suggest(console: Console, run: Run, shown: Path) -> None:
@@ -191,11 +191,11 @@ def _suggest(console: Console, run: Run, shown: Path) -> None:
         steps.append((("lineage", shown, run.front.best().id), "how it came about"))
         steps.append((("report", shown), "all of it as a page for the browser"))
     if run.ended != EXHAUSTED:
-        steps.append(_more(run, shown))
+        steps.append(more(run, shown))
     common.print_next(console, steps)
 
 
-def _more(run: Run, shown: Path) -> tuple[tuple[str | Path, ...], str]:
+def more(run: Run, shown: Path) -> tuple[tuple[str | Path, ...], str]:
     """The command that gives a run more budget, of the kind that it had: totals, so at least twice what was used."""
     budget, spent = run.config.budget, run.spent
     if budget.evaluations:

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options, watching
-from lemonade.cli.running import budget_text
+from lemonade.cli.running import budget_text, more, too_short
 from lemonade.errors import LemonadeError
+from lemonade.journal import EXHAUSTED
 from lemonade.ledger import State
 from lemonade.reporting import reading, retrained, screen, tables
 from lemonade.types import Status
@@ -67,11 +68,15 @@ def _print(console: Console, run: Run, shown: Path) -> None:
         grid.add_row(name, Text(value))
     console.print(Text(f"{shown}: {run.state.words}"))
     console.print(grid)
+    if told := too_short(run):
+        console.print(tables.paragraph(told))
     steps: list[tuple[tuple[str | Path, ...], str]] = [(("front", shown), "its members")] if run.front.members else []
     if run.state is State.RUNNING:
         steps.append((("status", shown, "--watch"), "follow it"))
     elif run.state is not State.FINISHED:
         steps.append((("resume", shown), "go on"))
+    elif run.ended != EXHAUSTED:
+        steps.append(more(run, shown))
     common.print_next(console, steps)
 
 

@@ -78,7 +78,10 @@ class Retrained:
     smoothed: bool
 
     def readings(self, start: str, of: str) -> list[float]:
-        """Values of ``"error"`` or ``"test"`` by seed, of the trainings from such a start that did not fail."""
+        """Values of ``"error"``, ``"error_smoothed"`` or ``"test"`` by seed.
+
+        Of the trainings from such a start that did not fail.
+        """
         found = [getattr(one, of) for one in self.trainings if one.start == start]
         return [value for value in found if value is not None]
 
@@ -106,7 +109,7 @@ class Retrained:
     def to_json(self) -> dict[str, Any]:
         """Mean, standard deviation and number of seeds of each reading, and all trainings."""
         starts = {
-            start: {of: spread(self.readings(start, of)) for of in ("error", "test")}
+            start: {of: spread(self.readings(start, of)) for of in ("error", "error_smoothed", "test")}
             for start in START_KINDS
             if any(one.start == start for one in self.trainings)
         }

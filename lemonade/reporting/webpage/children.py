@@ -46,15 +46,22 @@ def page_data(run: Run, shown: Path) -> dict[str, Any]:
         "graphs": graphs,
         "networks": {graphs[name]: blocks(run.candidates[name].graph) for name in drawn},
         "made": {one.id: made for one in children if (made := made_of(run, one.id))},
-        "volume": [
-            [one.number, one.spent.examples, round(one.spent.seconds, 1), round(one.hypervolume, DIGITS)]
-            for one in run.generations
-        ],
+        "volume": _course(run),
         "references": [_reference(one, names) for one in read_references(run.folder)],
         "family": family_tree(run, list(ancestry)),
         "commands": {verb: command(verb, shown, *rest) for verb, rest in _COMMANDS.items()},
         "ended": run.ended,
     }
+
+
+def _course(run: Run) -> list[list[float]]:
+    """Generation, images, seconds and hypervolume at the end of each, and of what came after the last whole one."""
+    points = [(one.number, one.spent, one.hypervolume) for one in run.generations]
+    if points and run.spent.evaluations > points[-1][1].evaluations:
+        points.append((points[-1][0] + 1, run.spent, run.front.hypervolume))
+    return [
+        [number, spent.examples, round(spent.seconds, 1), round(volume, DIGITS)] for number, spent, volume in points
+    ]
 
 
 ID_HERE = "ID"
