@@ -11,6 +11,7 @@ from typing import Any
 from lemonade.cli.running import STOPPED_EARLY
 from lemonade.config import Config
 from lemonade.errors import LemonadeError
+from lemonade.front import Axis
 from lemonade.settings import dotted, make_config, parse_assignment
 
 
@@ -18,6 +19,27 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """``--dataset`` and ``--set``, which `settings_of` and `config_of` read."""
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as in `lemonade search`")
+
+
+def add_box(parser: argparse.ArgumentParser) -> None:
+    """``--error`` and ``--params``, the box that hypervolumes are told in."""
+    parser.add_argument("--error", type=float, nargs=2, default=(0.0, 0.3), help="the box's side of the error")
+    parser.add_argument("--params", type=float, nargs=2, default=(10**2.5, 1e6), help="and of the parameters")
+
+
+def box_of(arguments: argparse.Namespace) -> tuple[Axis, Axis]:
+    """The box by error and parameters that hypervolumes are told in.
+
+    Raises:
+        LemonadeError: if a side does not go from low to high, or parameters begin at 0.
+    """
+    (least, most), (small, large) = arguments.error, arguments.params
+    if not 0 <= least < most or not 0 < small < large:
+        raise LemonadeError(
+            "--error and --params: expected the low end of the box, then the high one, got "
+            f"{least:g} {most:g} and {small:g} {large:g}."
+        )
+    return Axis(least, most, False), Axis(small, large, True)
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:

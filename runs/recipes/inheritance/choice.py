@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from asked import add_out, positive, run_main
+from asked import add_box, add_out, box_of, positive, run_main
 from numpy.typing import NDArray
 from outcome import write_origin, write_table
 from torch import Tensor
@@ -140,14 +140,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--images", type=positive, nargs="+", default=(100, 300, 1_000, 5_000))
-    parser.add_argument("--error", type=float, nargs=2, default=(0.0, 0.3), help="the box's side of the error")
-    parser.add_argument("--params", type=float, nargs=2, default=(10**2.5, 1e6), help="and of the parameters")
+    add_box(parser)
     add_out(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if not 0 <= arguments.error[0] < arguments.error[1] or not 0 < arguments.params[0] < arguments.params[1]:
-        parser.error("--error and --params: expected the low end of the box, then the high one")
-    box = (Axis(*arguments.error, False), Axis(*arguments.params, True))
+    box = box_of(arguments)
     rng = np.random.default_rng(0)
     outcomes: dict[tuple[int, str], list[tuple[float, float]]] = {}
     for folder in arguments.runs:

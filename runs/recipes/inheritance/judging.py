@@ -20,7 +20,7 @@ from lemonade.types import Status
 from morphisms import build_module, params
 from morphisms.module import GraphModule
 
-LADDER, RUNGS = (2, 3, 4, 6, 8, 12, 16, 24, 32), 8
+WIDTHS, RUNGS = (2, 3, 4, 6, 8, 12, 16, 24, 32), 8
 """Widths of the first block of the hand-made chains, up to the widest start network's, and how many are trained."""
 
 
@@ -83,7 +83,7 @@ class Court:
         Raises:
             LemonadeError: if none lies in the box, or there are fewer examples than chains.
         """
-        chains = [chain(self.data.input_shape, len(self.data.classes), width, 3) for width in LADDER]
+        chains = [chain(self.data.input_shape, len(self.data.classes), width, 3) for width in WIDTHS]
         if is_separable:
             chains = [*[made.graph for made in slimmer(chains)], chains[-1]]
         within = [graph for graph in chains if self.box[1].low <= params(graph) <= self.box[1].high]

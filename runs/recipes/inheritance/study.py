@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from asked import add_out, add_settings, assigned, positive, run_main, settings_of
+from asked import add_box, add_out, add_settings, assigned, positive, run_main, settings_of
 from figures import draw
 from judging import Court
 from outcome import write_table
@@ -239,8 +239,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--time", help="of each search, such as 60s")
     parser.add_argument("--examples", help="training images of each search, in place of or beside --time")
     parser.add_argument("--child-examples", type=positive, help="training images a child sees; default: as in a search")
-    parser.add_argument("--error", type=float, nargs=2, default=(0.0, 0.3), help="the box's side of the error")
-    parser.add_argument("--params", type=float, nargs=2, default=(10**2.5, 1e6), help="and of the parameters")
+    add_box(parser)
     parser.add_argument("--limits", type=positive, nargs="+", default=(1_000, 5_000), help="sizes to tell the error at")
     parser.add_argument("--seeds", type=positive, default=3)
     parser.add_argument("--first-seed", type=positive, default=1)
