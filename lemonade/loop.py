@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lemonade.assembly import Assembly
-from lemonade.budgets import image_seconds
+from lemonade.budgets import STARTS_SHARE, image_seconds
 from lemonade.config import BudgetSettings
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
@@ -218,8 +218,21 @@ class Loop:
                     parent=self._stored(candidate.parent),
                     output=str(self.store.scratch(candidate.id)),
                     teacher=self._stored(candidate.teacher),
+                    seconds=self._seconds_for(candidate),
                 )
             )
+
+    def _seconds_for(self, candidate: Candidate) -> float | None:
+        """The time that a first network may take of a run by time; None for children, and where time is no limit.
+
+        How many images it is to see follows from how fast machines of its kind are; on a slower one it would take all
+        the time there is, and be lost. Those still to come get their share.
+        """
+        if self.budget.time is None or candidate.parent or candidate.examples <= self.assembly.child_budget.child:
+            return None
+        left = STARTS_SHARE * self.budget.time - self.store.seconds
+        own, others = self._seconds(candidate), sum(map(self._seconds, self.queue))
+        return left * own / max(own, (own + others) / self.assembly.workers) if left > 0 else None
 
     def _stored(self, name: str | None) -> Stored | None:
         """A candidate trained before, as a worker finds it."""

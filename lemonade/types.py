@@ -196,6 +196,8 @@ class Job:
         parent: What the candidate's morphisms start from.
         output: Path the trained weights are written to; the store gives them their final name.
         teacher: The candidate's teacher.
+        seconds: Wall time that its training may take: where it would take longer it sees fewer images, and its learning
+            rate falls faster; None for as long as it takes.
     """
 
     candidate: Candidate
@@ -204,6 +206,7 @@ class Job:
     parent: Stored | None
     output: str
     teacher: Stored | None = None
+    seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with all graphs; `from_json` reads it."""
@@ -215,6 +218,7 @@ class Job:
             "parent": self.parent.to_json() if self.parent is not None else None,
             "output": self.output,
             "teacher": self.teacher.to_json() if self.teacher is not None else None,
+            "seconds": self.seconds,
         }
 
     @classmethod
@@ -228,6 +232,7 @@ class Job:
             parent=parent,
             output=data["output"],
             teacher=teacher,
+            seconds=data["seconds"],
         )
 
 

@@ -368,6 +368,23 @@ class TestPublicSide:
             lemonade.search(out=tmp_path / "r", **settings)
         assert not (tmp_path / "r").exists()
 
+    def test_first_networks_have_to_be_ready_in_time(self, tmp_path):
+        class Asked(FakeEvaluator):
+            def submit(self, job):
+                times[job.candidate.id] = job.seconds
+                super().submit(job)
+
+        times = {}
+        plain = run_search(config(evaluations=6), tmp_path / "r", evaluator=Asked())
+        assert len(plain.evaluations) == 6 and set(times.values()) == {None}
+        run_search(config(evaluations=6, time=50), tmp_path / "s", evaluator=Asked())
+        assert [name for name, seconds in times.items() if seconds] == ["c0001"]  # the widest; others are children
+        assert 0.5 * 50 < times["c0001"] <= 0.8 * 50
+        run_search(config(evaluations=5, time=50, **{"search.cut_starts": False}), tmp_path / "t", evaluator=Asked())
+        shares = [times[f"c000{number}"] for number in range(5)]  # each of what is left, with those still to come
+        assert shares == sorted(shares)
+        assert shares[0] < 0.2 * 50 and 0.7 * 50 < shares[-1] <= 0.8 * 50
+
     def test_describe_trains_nothing(self):
         lines = describe(config(**{"search.cut_rounds": ["halfway", "separable", "halfway"]}))
         assert any("1,150 training, 287 validation and 360 test images" in line for line in lines)

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
 from lemonade.spaces.network import chain
 from lemonade.training import Teacher, read_error, train
-from lemonade.training.loop import scaled_rate, schedule
+from lemonade.training.loop import hurried, scaled_rate, schedule
 from morphisms import build_module
 
 SETTINGS = TrainingSettings(batch_size=32)
@@ -161,6 +163,31 @@ def test_stop_ends_the_training_early() -> None:
     trained = train(network(), toy(), SETTINGS, examples=32_000, seed=1, device="cpu", stop=lambda curve: next(answers))
     assert trained.stopped
     assert len(trained.curve) == 2
+
+
+def test_with_too_little_time_it_sees_fewer_images() -> None:
+    modules = [network() for _ in range(3)]
+    whole, enough = (
+        train(module, toy(), SETTINGS, examples=32_000, seed=1, device="cpu", seconds=seconds)
+        for module, seconds in zip(modules, (None, 1e6), strict=False)
+    )
+    assert whole.examples == enough.examples == 32_000
+    assert same(state(modules[0]), state(modules[1]))
+    short = train(modules[2], toy(), SETTINGS, examples=32_000, seed=1, device="cpu", seconds=1e-3)
+    assert short.examples == short.curve[-1][0] < 16_000
+    assert not short.stopped
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.floats(0.1, 100), st.floats(0, 300))
+def test_a_hurried_schedule_fits_the_time_and_ends_where_it_would(
+    left: int, done: int, elapsed: float, seconds: float
+) -> None:
+    rates = [1 - position / left for position in range(left)]
+    kept = hurried(rates, done, elapsed, seconds)
+    assert 1 <= len(kept) <= left
+    assert len(kept) == 1 or elapsed * (1 + len(kept) / done) <= seconds * (1 + 1e-9)
+    assert list(kept) == sorted(kept, reverse=True) and set(kept) <= set(rates)
+    assert kept[-1] <= 1 / len(kept) + 1 / left  # the last of them lies near the end
 
 
 def test_distillation_brings_a_damaged_network_back_to_its_teacher() -> None:

@@ -164,6 +164,7 @@ def _trained(
         teacher_share=settings.teacher_share,
         rate=inherited_rate(settings, candidate.graph) if parent is not None else settings.peak_rate,
         stop=lambda curve: hurdle is not None and hurdle.stops(curve, left),
+        seconds=job.seconds,
     )
     if hurdle is not None and result.stopped:
         stages["trained"] = _stage(Reading(1.0, 1.0, 0), result.examples, began)

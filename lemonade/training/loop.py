@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -55,10 +56,12 @@ def train(
     trainable: Collection[str] | None = None,
     rate: float | None = None,
     stop: Callable[[Sequence[tuple[int, float]]], bool] | None = None,
+    seconds: float | None = None,
 ) -> Trained:
     """Train a module in place on the training split, from the weights it has.
 
-    The result depends on the arguments alone: same seed, device, torch version and thread count give the same bits.
+    The result depends on the arguments alone: same seed, device, torch version and thread count give the same bits,
+    unless `seconds` are too few.
     torch's global generators, which dropout draws from, are seeded inside and as they were afterwards.
 
     Args:
@@ -74,11 +77,13 @@ def train(
             others run in eval mode: their statistics stay too, so what is frozen computes what it did in the parent.
         rate: Peak learning rate at a batch of 50, in place of the settings'.
         stop: Given the curve so far, about thirty times; a true answer ends the training.
+        seconds: Where the training would take longer, it sees fewer examples, its learning rate falling faster.
 
     Raises:
         ValueError: if `trainable` leaves nothing to train.
     """
-    started = time.perf_counter()
+    clock = time.perf_counter
+    started = clock()
     device = torch.device(device)
     engine = engine_choices(settings, dataset, device)
     steps = max(1, examples // engine.batch_size)
@@ -90,12 +95,13 @@ def train(
         batches = stream(dataset.to(device), settings, engine, steps, seed, teacher, teacher_share)
         peak = scaled_rate(settings.peak_rate if rate is None else rate, engine.batch_size)
         rates = [peak * schedule(step, steps, settings) for step in range(steps)]
-        curve, diverged, stopped = _run(module, parameters, batches, rates, settings, engine, stop)
+        hurry = None if seconds is None else lambda left, done: hurried(left, done, clock() - started, seconds)
+        curve, diverged, stopped = _run(module, parameters, batches, rates, settings, engine, stop, hurry)
     module.eval()
     if engine.channels_last:
         module.to(memory_format=torch.contiguous_format)  # as files and exports expect them
     diverged = diverged or not _all_finite(module)
-    return Trained(tuple(curve), curve[-1][0], diverged, stopped, time.perf_counter() - started)
+    return Trained(tuple(curve), curve[-1][0], diverged, stopped, clock() - started)
 
 
 def schedule(step: int, steps: int, settings: TrainingSettings) -> float:
@@ -108,6 +114,21 @@ def schedule(step: int, steps: int, settings: TrainingSettings) -> float:
         return at / rise
     left = (1 - at) / (1 - rise)
     return left if settings.schedule == "linear" else 0.5 - 0.5 * math.cos(math.pi * left)
+
+
+def hurried(rates: Sequence[float], done: int, elapsed: float, seconds: float) -> Sequence[float]:
+    """Of the learning rates to come as many as the time allows, evenly spread, at least one; all if there is enough.
+
+    Args:
+        rates: One for each step to come.
+        done: Steps taken.
+        elapsed: Seconds that those took.
+        seconds: That all may take.
+    """
+    fitting = max(1, int((seconds - elapsed) / elapsed * done))
+    if fitting >= len(rates):
+        return rates
+    return [rates[int((position + 0.5) * len(rates) / fitting)] for position in range(fitting)]
 
 
 def scaled_rate(rate: float, batch_size: int) -> float:
@@ -123,8 +144,12 @@ def _run(
     settings: TrainingSettings,
     engine: Engine,
     stop: Callable[[Sequence[tuple[int, float]]], bool] | None,
+    hurry: Callable[[Sequence[float], int], Sequence[float]] | None,
 ) -> tuple[list[tuple[int, float]], bool, bool]:
-    """All steps; returns the curve, whether the loss stopped being finite, and whether `stop` said so."""
+    """All steps; returns the curve, whether the loss stopped being finite, and whether `stop` said so.
+
+    At each look `hurry` is given the rates that are left and the number of steps taken, and says which to go on with.
+    """
     optimiser = Optimiser(
         parameters, momentum=settings.momentum, weight_decay=settings.weight_decay, clip_norm=settings.clip_norm
     )
@@ -143,15 +168,20 @@ def _run(
         return loss.detach()
 
     take = fastest(one_step, device, len(rates), settings.cuda_graphs)
-    for step, (rate, (images, targets)) in enumerate(zip(rates, batches, strict=True), start=1):
+    step, left = 0, deque(rates)
+    while left:
+        images, targets = next(batches)
+        step, rate = step + 1, left.popleft()
         total += take(images, targets, rate)
-        if step % every == 0 or step == len(rates):
+        if step % every == 0 or not left:
             mean = total.item() / (step - looked)
             curve.append((step * engine.batch_size, mean))
             if not math.isfinite(mean):
                 return curve, True, False
-            if stop is not None and step < len(rates) and stop(curve):
+            if stop is not None and left and stop(curve):
                 return curve, False, True
+            if hurry is not None:
+                left = deque(hurry(left, step))
             total.zero_()
             looked = step
     return curve, False, False
