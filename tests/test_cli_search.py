@@ -64,6 +64,8 @@ class TestSearch:
         used_up = "The first networks used up the budget: give a larger one for children of theirs."
         _, out, _ = lemonade("search", *FEW, "--evaluations", "2", "--set", "search.cut_rounds=[]")
         assert used_up in out
+        _, out, _ = lemonade("status", "runs/digits-lemonade-1")
+        assert used_up in out and "lemonade resume runs/digits-lemonade-1 --evaluations 4" in out
         for evaluations in (5, 9):  # five start networks, then children
             _, out, _ = lemonade("resume", "runs/digits-lemonade-1", "--evaluations", str(evaluations))
             assert (used_up in out) == (evaluations == 5)

@@ -152,7 +152,9 @@ class TestExport:
         assert "model.onnx" not in (tmp_path / "hub/README.md").read_text()  # a hub gets what was asked for
         with pytest.raises(SystemExit):
             main(["export", str(run), "--models", "c0003", "--to", "safetensors"])
-        assert "\n       stays, with the same weights: model.onnx, model.py\n" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "\n       stays, with the same weights: model.onnx, model.py\n" in said
+        assert "models/c0003/README.md" in "".join(said.split())
 
     def test_an_export_that_writes_nothing_leaves_the_earlier_one_whole(self, run, monkeypatch):
         folder = run / "models/c0003"

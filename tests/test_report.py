@@ -219,6 +219,13 @@ class TestEmptyStates:
 
 
 class TestStatistics:
+    def test_the_course_goes_to_the_end_of_a_run(self, tmp_path):
+        run_folders.small_run(tmp_path / "run")  # four evaluations, of which its last generation tells two
+        run = Run.load(tmp_path / "run")
+        course = data_of(page(run))["volume"]
+        assert [point[0] for point in course] == [0, 1, 2]
+        assert course[-1][1:] == [run.spent.examples, round(run.spent.seconds, 1), round(run.front.hypervolume, 7)]
+
     def test_operators_by_hand(self, tmp_path):
         run_folders.small_run(tmp_path / "run")
         (widen,) = operator_records(Run.load(tmp_path / "run"))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ def test_one_start_is_enough_where_it_is_asked_for(run, found, capfd):
     with pytest.raises(SystemExit):
         main(["retrain", str(run.folder), "--models", "best", "--seeds", "1", "--epochs", ".25", "--start", "scratch"])
     said = capfd.readouterr().out
-    assert "scratch: val." in said and "inherited: val." not in said
+    assert re.search(r"\n +scratch +0", said) and not re.search(r"\n +inherited +0", said)
     assert "\n360 test images." in said and "Mean ±" not in said
     done = lemonade.retrain(run, models="best", start="inherited", **length)
     assert [one.start for one in done[name].trainings] == ["inherited", "scratch"]  # what was done before is told too
@@ -183,6 +184,9 @@ def test_the_command_prints_a_table_and_json(run, found, capsys):
         in said
     )
     assert run.front.best().id in said and "Mean ± standard deviation over seeds alone; 360 test images." in said
+    assert re.search(r"\nid +params +weights +validation +smoothed +test\n\w+ +[\d,]+ +searched +0", said)
+    for start in ("inherited", "scratch"):
+        assert re.search(rf"\n +{start}( +0\.\d+ ± 0\.\d+){{3}}\n", said)
     assert f"lemonade report {run.folder}" in said
     with pytest.raises(SystemExit):
         main([*arguments, "--json"])

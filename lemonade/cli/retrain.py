@@ -137,20 +137,17 @@ def _line(step: Step) -> str:
 
 
 def _table(run: Run, found: dict[str, Retrained]) -> Table:
+    """A row for each kind of weights of each network; the smoothed error where it decides which of them go out."""
+    readings = ["error", *["error_smoothed"] * run.smoothed]
     table = Table(box=None, pad_edge=False)
-    smoothed = ["smoothed"] * run.smoothed  # what decides which weights go out
-    for title in ("id", "params", "searched: val.", *smoothed, "test"):
-        table.add_column(title, justify="left" if title == "id" else "right")
-    starts = [start for start in START_KINDS if any(start in one.to_json() for one in found.values())]
-    for start in starts:
-        for title in (f"{start}: val.", *smoothed, "test"):
-            table.add_column(title, justify="right")
+    for title in ("id", "params", "weights", "validation", *["smoothed"] * run.smoothed, "test"):
+        table.add_column(title, justify="left" if title in ("id", "weights") else "right", no_wrap=True)
     for name, one in found.items():
         member, told = run.member(name), one.to_json()
         searched = searched_test(member)
-        readings = ["error", *["error_smoothed"] * run.smoothed]
-        cells = [name, numbers.count(member.values["params"]), *[f"{member.values[of]:.4f}" for of in readings]]
-        cells.append("-" if searched is None else f"{searched:.4f}")
-        cells += [spread_text(told.get(start, {}).get(of)) for start in starts for of in (*readings, "test")]
-        table.add_row(*cells)
+        values = [*[f"{member.values[of]:.4f}" for of in readings], "-" if searched is None else f"{searched:.4f}"]
+        table.add_row(name, numbers.count(member.values["params"]), "searched", *values)
+        for start in START_KINDS:
+            if start in told:
+                table.add_row("", "", start, *[spread_text(told[start][of]) for of in (*readings, "test")])
     return table
