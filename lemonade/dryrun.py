@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lemonade.assembly import Assembly
 from lemonade.config import Config
+from lemonade.numbers import quantity
 from lemonade.run import first_generation
 from lemonade.settings import with_budget
 from lemonade.spaces import Start
@@ -37,7 +38,7 @@ def describe(config: Config) -> list[str]:
             *facts.notes,
             f"objectives: {', '.join(f'{one.name} ({one.kind.value})' for one in assembly.objectives)}",
             *[f"limit: {name} <= {value:,.10g}" for name, value in config.limits.items()],
-            f"{assembly.workers} worker{'s' if assembly.workers > 1 else ''} on {assembly.device}",
+            f"{quantity(assembly.workers, 'worker')} on {assembly.device}",
             f"an initial network sees {sees[-1]:,} training images{less}, a child {assembly.child_budget.child:,}",
             "members are ranked by the smoothed error" if assembly.smoothed else "members are ranked by the error",
             *_beginning(assembly, first),
@@ -71,7 +72,6 @@ def _costs(assembly: Assembly, starts: Sequence[Start[NetworkGraph]]) -> list[tu
 
 def _round(kind: str, made: Sequence[Mapping[str, float]]) -> str:
     """Networks that are made of start networks at the same time, by what they cost."""
-    ranges = {name: sorted({costs[name] for costs in made}) for name in made[0]}
-    ends = {name: [values[0], values[-1]] if len(values) > 1 else values for name, values in ranges.items()}
-    told = ", ".join(f"{name} {' to '.join(f'{value:,.0f}' for value in values)}" for name, values in ends.items())
-    return f"{ROUNDS[kind]}: at most {len(made)} network{'s' if len(made) > 1 else ''}; {told}"
+    ranges = {name: [pick(costs[name] for costs in made) for pick in (min, max)[: len(made)]] for name in made[0]}
+    told = ", ".join(f"{name} {' to '.join(f'{value:,.0f}' for value in ends)}" for name, ends in ranges.items())
+    return f"{ROUNDS[kind]}: at most {quantity(len(made), 'network')}; {told}"

@@ -80,8 +80,7 @@ def front(
     if len(given) > 1:
         raise LemonadeError(f"{' and '.join(given)} each pick from the front. Give one of them; --where goes with any.")
     loaded = Run.load(run)
-    asked = {"--where": where, **picks}
-    if not loaded.front.members and any(value not in (None, False) for value in asked.values()):
+    if not loaded.front.members and (given or where is not None):
         raise LemonadeError(f"{common.short_path(run)}: {EMPTY}")
     members = _fitting(loaded, {"--where": where, "--best": best, "--smallest": smallest})
     view = FrontView(members, loaded.objectives, loaded.smoothed)

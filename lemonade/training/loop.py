@@ -82,8 +82,7 @@ def train(
     Raises:
         ValueError: if `trainable` leaves nothing to train.
     """
-    clock = time.perf_counter
-    started = clock()
+    started = time.perf_counter()
     device = torch.device(device)
     engine = engine_choices(settings, dataset, device)
     steps = max(1, examples // engine.batch_size)
@@ -95,13 +94,15 @@ def train(
         batches = stream(dataset.to(device), settings, engine, steps, seed, teacher, teacher_share)
         peak = scaled_rate(settings.peak_rate if rate is None else rate, engine.batch_size)
         rates = [peak * schedule(step, steps, settings) for step in range(steps)]
-        hurry = None if seconds is None else lambda left, done: hurried(left, done, clock() - started, seconds)
+        hurry = (
+            None if seconds is None else lambda left, done: hurried(left, done, time.perf_counter() - started, seconds)
+        )
         curve, diverged, stopped = _run(module, parameters, batches, rates, settings, engine, stop, hurry)
     module.eval()
     if engine.channels_last:
         module.to(memory_format=torch.contiguous_format)  # as files and exports expect them
     diverged = diverged or not _all_finite(module)
-    return Trained(tuple(curve), curve[-1][0], diverged, stopped, clock() - started)
+    return Trained(tuple(curve), curve[-1][0], diverged, stopped, time.perf_counter() - started)
 
 
 def schedule(step: int, steps: int, settings: TrainingSettings) -> float:
