@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
 
 from lemonade.numbers import parsed
 
@@ -57,6 +58,15 @@ class Settings(BaseModel):
     """Base of all sections: frozen, and no unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse true and false for numbers, of which pydantic would make 1 and 0."""
+        kind = str(cls.model_fields[str(info.field_name)].annotation)
+        if isinstance(value, bool) and "bool" not in kind:
+            raise PydanticKnownError("int_type" if "int" in kind else "float_type")
+        return value
 
 
 class BudgetSettings(Settings):

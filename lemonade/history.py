@@ -15,7 +15,7 @@ from lemonade.errors import LemonadeError
 from lemonade.files import is_held
 from lemonade.front import Front
 from lemonade.frontview import EMPTY, FrontView
-from lemonade.journal import INTERRUPTED, read_journal
+from lemonade.journal import EXHAUSTED, INTERRUPTED, read_journal
 from lemonade.ledger import Generation, Ledger, State
 from lemonade.members import Member
 from lemonade.objectives import vector
@@ -132,6 +132,12 @@ class Run:
     def finished(self) -> bool:
         """Whether it used its budget or found nothing more to do; False after an interruption or a crash."""
         return self.ended not in ("", INTERRUPTED)
+
+    @property
+    def childless(self) -> bool:
+        """Whether its budget ended within the networks that it began with, so that no child of theirs was trained."""
+        ended = self.finished and self.ended != EXHAUSTED
+        return ended and all(self.candidates[name].begins for name in self.evaluations)
 
     @property
     def state(self) -> State:

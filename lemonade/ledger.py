@@ -72,6 +72,7 @@ class Ledger:
     """What the lines taken so far come to; the first has to be of type ``run``.
 
     Attributes:
+        lines: How many there were.
         config: All settings; the budget is that of the last resume.
         environment: What the run began on.
         facts: Of the data set.
@@ -95,6 +96,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Begin with nothing; `path` is the journal's, for errors."""
         self.path = path
+        self.lines = 0
         self.environment: Mapping[str, Any] = {}
         self.plugins: Mapping[str, str] = {}
         self.others: Mapping[str, str] = {}
@@ -105,6 +107,11 @@ class Ledger:
         self.generations: list[Generation] = []
         self.ended = ""
         self.seconds = 0.0
+
+    @property
+    def where(self) -> str:
+        """The line that was taken in last, for errors."""
+        return f"{self.path} line {self.lines}"
 
     @property
     def spent(self) -> Spent:
@@ -122,6 +129,7 @@ class Ledger:
         Raises:
             LemonadeError: if it lacks something, or means nothing to this version.
         """
+        self.lines += 1
         with self.sound():
             kind = line["type"]
             if kind == "run":
@@ -135,7 +143,7 @@ class Ledger:
                 self.reports[line["generation"]] = line
             elif kind == "evaluation":
                 if line["id"] not in self.candidates:
-                    raise LemonadeError(f"{self.path}: damaged, it lacks the candidate {line['id']}.")
+                    raise LemonadeError(f"{self.where}: damaged, it lacks the candidate {line['id']}.")
                 one = self.evaluations[line["id"]] = Evaluation.from_json(line)
                 before = self.spent
                 trained = before.evaluations + (one.status is not Status.REJECTED)
@@ -159,9 +167,9 @@ class Ledger:
         try:
             yield
         except pydantic.ValidationError as error:
-            raise LemonadeError(f"{self.path}: damaged, {in_words(error)}.") from None
+            raise LemonadeError(f"{self.where}: damaged, {in_words(error)}.") from None
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-            raise LemonadeError(f"{self.path}: damaged, a line lacks something ({error!r}).") from None
+            raise LemonadeError(f"{self.where}: damaged, it lacks something ({error!r}).") from None
 
     def _check_known(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Candidates are numbered without gaps, and descend from and learn from earlier ones.
@@ -171,10 +179,10 @@ class Ledger:
         """
         for number, record in enumerate(records, start=len(self.candidates)):
             if record["id"] != candidate_id(number):
-                raise LemonadeError(f"{self.path}: damaged, it lacks the candidate {candidate_id(number)}.")
+                raise LemonadeError(f"{self.where}: damaged, it lacks the candidate {candidate_id(number)}.")
             for name in (record["parent"], record.get("teacher")):
                 if name is not None and name not in self.candidates:
-                    raise LemonadeError(f"{self.path}: damaged, {record['id']} names {name}, which is not there.")
+                    raise LemonadeError(f"{self.where}: damaged, {record['id']} names {name}, which is not there.")
 
     def _begin(self, line: Line) -> None:
         self.environment, self.plugins = line.get("environment", {}), line.get("plugins", {})
@@ -191,7 +199,7 @@ class Ledger:
         except pydantic.ValidationError as error:
             name = ".".join(map(str, error.errors()[0]["loc"]))
             raise LemonadeError(
-                f"{self.path}: '{name}' of its config means nothing to this lemonade; it was written by version "
+                f"{self.where}: '{name}' of its config means nothing to this lemonade; it was written by version "
                 f"{self.environment.get('lemonade')}."
             ) from None
 

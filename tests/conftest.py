@@ -1,10 +1,13 @@
-"""Profiles of hypothesis: a stable one for every run, a deep one for `pytest --hypothesis-profile=deep`."""
+"""Profiles of hypothesis (a deep one for `pytest --hypothesis-profile=deep`), and what all test modules may use."""
 
 import signal
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from lemonade.cli import main
 
 # the synthetic tables are a recipe that ships
 sys.path.append(str(Path(__file__).parent.parent / "runs" / "recipes" / "table"))
@@ -19,3 +22,16 @@ settings.register_profile(
 )
 settings.register_profile("deep", max_examples=1000, deadline=None, suppress_health_check=_SLOW_TO_DRAW)
 settings.load_profile("stable")
+
+
+@pytest.fixture
+def typed(capsys):
+    """Runs a command line; returns (exit code, output, error output)."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return call

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +135,12 @@ def run_of_errors(
     errors: Sequence[float | None] = (0.5, 0.4, 0.3),
     finished: bool = True,
     facts: DataFacts = FACTS,
+    begins: bool = False,
     **settings: Any,
 ) -> Run:
     """A run whose networks of growing size have these errors, 100 images each; one without an error failed."""
     config = make_config(None, {"dataset": "toy", "evaluations": 100, "method": method, "seed": seed, **settings})
-    chain = [candidate(number, 4 + 2 * number) for number in range(len(errors))]
+    chain = [replace(candidate(number, 4 + 2 * number), begins=begins) for number in range(len(errors))]
     with RunStore.create(folder, config, facts) as store:
         store.append_batch(chain, Report(0))
         for one, error in zip(chain, errors, strict=True):

@@ -79,6 +79,10 @@ BAD = {
     "not finite": (f"{HEADER}\n{ROW_A}\n|a~0|+|a~0|c~1|,80,inf", "line 3, column params: expected a finite number"),
     "nan": (f"{HEADER}\n|a~0|,nan,20", "line 2, column test_accuracy: expected a finite number, got 'nan'"),
     "negative": (f"{HEADER}\n|a~0|,5,-1", "line 2, column params: expected no negative number, got -1"),
+    "more than all": (
+        f"{HEADER}\n|a~0|,70,10\n|b~0|,700,20",
+        "line 3, column test_accuracy: expected an accuracy of at most 100 percent, got 700",
+    ),
     "too few cells": (f"{HEADER}\n{ROW_A}\n|a~0|+|a~0|c~1|,80", "line 3: expected 3 columns, got 2"),
     "too many cells": (f"{HEADER}\n{ROW_A},7", "line 2: expected 3 columns, got 4"),
     "no architecture": (f"{HEADER}\nresnet,80,20", "line 2, column architecture: expected .op~source.* got 'resnet'"),

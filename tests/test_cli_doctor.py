@@ -1,22 +1,16 @@
 import json
 import warnings
+from functools import partial
 
 import pytest
 
 from lemonade import doctor
-from lemonade.cli import main
 from lemonade.doctor import Check, Outcome
 
 
 @pytest.fixture
-def lemonade(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main(["doctor", *arguments])
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
+def lemonade(typed):
+    return partial(typed, "doctor")
 
 
 def test_this_machine_can_search(lemonade):

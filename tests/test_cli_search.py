@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 from synthetic import write_run
 
-from lemonade.cli import main, running
+from lemonade.cli import running
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.run import resume_search, run_search
@@ -20,20 +20,13 @@ FEW = ("--evaluations", "12", "--workers", "1", "--set", "search.children=4", "-
 
 
 @pytest.fixture
-def lemonade(capsys, monkeypatch, tmp_path):
-    """Runs a command line in an empty folder; returns (exit code, output, error output)."""
+def lemonade(typed, monkeypatch, tmp_path):
+    """`typed` in an empty folder."""
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(running, "run_search", partial(run_search, evaluator=FakeEvaluator()))
     monkeypatch.setattr(running, "resume_search", partial(resume_search, evaluator=FakeEvaluator()))
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
+    return typed
 
 
 class TestSearch:
@@ -149,6 +142,8 @@ class TestRefusals:
             ("--time -5s", "budget.time: expected a number greater than 0, got '-5s'."),
             ("--time soon", "budget.time: expected a duration such as 90s, 10m or 1.5h, got 'soon'."),
             ("--seed x", "seed: expected a whole number, got 'x'."),
+            ("--set search.children=true", "search.children: expected a whole number, got True."),
+            ("--set training.peak_rate=false", "training.peak_rate: expected a number, got False."),
             ("--workers 0", "workers: expected a whole number of at least 1, got 0."),
             ("missing.yaml", "missing.yaml: the config cannot be read (No such file or directory)."),
             (

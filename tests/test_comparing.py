@@ -204,6 +204,14 @@ def test_an_unfinished_run_is_named(tmp_path):
     assert any(line.startswith("Not finished") and "/b" in line for line in words(comparison))
 
 
+def test_a_run_without_children_is_named(tmp_path):
+    begun = run_of_errors(tmp_path / "b", "random", begins=True)
+    lines = words(Comparison([run_of_errors(tmp_path / "a"), begun]))
+    told = [line for line in lines if "used up the budget, no child was trained" in line]
+    assert len(told) == 1
+    assert told[0].endswith("/b.")
+
+
 def test_sizes_must_be_of_an_objective(tmp_path):
     with pytest.raises(LemonadeError, match=r"within: expected one of params, flops, got 'depth'"):
         Comparison([run_of_errors(tmp_path / "a")], within=["depth<=3"])

@@ -119,13 +119,13 @@ def test_lines_and_fields_of_a_later_version_are_passed_over(folder: Path, tmp_p
     ("change", "text"),
     [
         (lambda lines: lines[4].update(v=2), r"journal.jsonl line 5: written by a newer lemonade \(journal version 2"),
-        (lambda lines: lines[2].pop("status"), "damaged, 'status' is missing"),
+        (lambda lines: lines[2].pop("status"), "line 3: damaged, 'status' is missing"),
         (lambda lines: lines[2].update(status="odd"), "damaged, status: input should be 'ok', .*, got odd"),
         (lambda lines: lines.pop(1), "damaged, it lacks the candidate c0000"),
         (lambda lines: lines[1]["candidates"].pop(0), "damaged, it lacks the candidate c0000"),
         (
             lambda lines: lines[1]["candidates"][1].update(parent="c0077"),
-            "damaged, c0001 names c0077, which is not there",
+            "line 2: damaged, c0001 names c0077, which is not there",
         ),
         (
             lambda lines: lines[1]["candidates"][1].update(teacher="c0001"),
@@ -342,7 +342,7 @@ def test_a_size_that_is_no_number_is_damage(tmp_path):
     small_run(tmp_path / "r")
     path = tmp_path / "r" / "journal.jsonl"
     path.write_text(path.read_text().replace('"params":', f'"params":{"1" * 400},"was":', 1))
-    with pytest.raises(LemonadeError, match=r"journal.jsonl: damaged, a line lacks something"):
+    with pytest.raises(LemonadeError, match=r"journal.jsonl line 2: damaged, it lacks something"):
         Run.load(tmp_path / "r")
 
 

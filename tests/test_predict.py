@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from run_folders import FACTS, generation
 
 from lemonade import predict
 from lemonade.assembly import data_facts
-from lemonade.cli import main
 from lemonade.config import Config
 from lemonade.data import Split, load_dataset
 from lemonade.data.files import read_files
@@ -155,8 +155,8 @@ def test_colours_become_what_the_network_knows(tmp_path, decoded, channels):
 
 
 @pytest.fixture
-def lemonade(capsys, monkeypatch, tmp_path):
-    """Runs a command line beside a run on a folder that has gone since; returns (exit code, output, error output)."""
+def lemonade(typed, monkeypatch, tmp_path):
+    """`lemonade predict run` beside a run on a folder that has gone since."""
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
     run_on(tmp_path / "run", *made(tmp_path, "folder"))
@@ -167,14 +167,7 @@ def lemonade(capsys, monkeypatch, tmp_path):
         (tmp_path / name).write_text("no image")
     (tmp_path / "empty").mkdir()
     shutil.rmtree(tmp_path / "photos")
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main(["predict", "run", *arguments])
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
+    return partial(typed, "predict", "run")
 
 
 def test_one_image_is_a_list_of_its_classes(lemonade):

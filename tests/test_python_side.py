@@ -4,10 +4,14 @@ import importlib
 import inspect
 
 import pytest
+from fake_runs import config
 from run_folders import small_run
 
 import lemonade
+from lemonade.dryrun import describe
 from lemonade.errors import LemonadeError
+from lemonade.run import free_folder
+from lemonade.settings import make_config
 
 TERMINAL = {"as_json", "quiet", "references"}
 """What only the command line has."""
@@ -56,3 +60,57 @@ def test_names_are_given_as_text_or_as_a_list(tmp_path):
     assert one == two
     (group,) = lemonade.compare(run.folder).groups
     assert [found.folder for found in group.runs] == [run.folder]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"dataset": "digitz"}, "unknown dataset 'digitz'. Did you mean 'digits'?"),
+        ({"method": "lemonaid"}, "unknown method 'lemonaid'. Did you mean 'lemonade'?"),
+        ({"space": "netwrk"}, "unknown space 'netwrk'. Did you mean 'network'?"),
+        ({"space": "cell", "space.layers": 2}, "'space.layers' is not a setting."),
+        ({"space": "cell", "space.nodes": 1}, "space.nodes: expected a whole number of at least 2, got 1"),
+        ({"boxes": {"params": [1]}}, "boxes.params: expected two numbers, the lowest and the highest, got "),
+        ({"boxes": {"params": [1, 2, 3]}}, "boxes.params: expected two numbers, the lowest and the highest, got "),
+        ({"training.initial_factor": 1e9}, "training.initial_factor: expected a number of at most 1000, got 10000"),
+        ({"space.cells": 2}, "space.cells: the space 'network' has no such size, got 2. Its sizes: space.widths."),
+        (
+            {"space": "nasbench201", "space.nodes": 4},
+            "space.nodes: the space 'nasbench201' has no such size, got 4. Its sizes: space.cells, space.channels.",
+        ),
+        (
+            {"space": "cell", "search.operators": ["deepen"]},
+            "operator 'deepen' does not exist on the space 'cell'. There: add_branch, remove_branch, change_branch",
+        ),
+        ({"search.operators": ["add_branch"]}, "operator 'add_branch' does not exist on the space 'network'."),
+        ({"method": "local"}, "method 'local' does not exist on the space 'network'."),
+        ({"objectives": ["error", "parms"]}, "unknown objective 'parms'. Did you mean 'params'?"),
+        ({"search.operators": ["wden"]}, "unknown operator 'wden'. Did you mean 'widen'?"),
+        ({"serach": 1}, "'serach' is not a setting. Did you mean 'search"),
+        ({"device": "cuda:99"}, "device 'cuda:99' is not available here. Available: auto, cpu"),
+        ({"time": 0}, "budget.time"),
+        ({"limits": ["params<=2"]}, 'limits: expected names and values, as in limits={"params": 20000}, got '),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path, settings, text):
+    with pytest.raises(LemonadeError, match=text.replace("?", r"\?").replace(".", r"\.")):
+        lemonade.search(out=tmp_path / "r", **settings)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_space_is_named_in_short_and_has_sizes(tmp_path):
+    file = tmp_path / "search.yaml"
+    file.write_text("space: nasbench201\n")
+    made = make_config(file, {"space.cells": 1})
+    assert made.space.model_dump(exclude_none=True) == {"name": "nasbench201", "cells": 1}
+    assert make_config(None, {"space.cells": 1, "space": "nasbench201"}) == made
+    starts = [line for line in describe(made) if line.startswith("start network")]
+    assert len(starts) == 3
+    assert starts[0].startswith("start network: 1x1 convolution beside a skip; params 7")  # 73,306 without it
+
+
+def test_default_folders_are_numbered(tmp_path):
+    first = free_folder(config(), tmp_path)
+    assert first.name == "digits-lemonade-1"
+    first.mkdir()
+    assert free_folder(config(), tmp_path).name == "digits-lemonade-2"

@@ -5,16 +5,13 @@ import itertools
 import pytest
 from fake_runs import by_generation, config, resume, start
 
-import lemonade
 from lemonade.config import BudgetSettings
-from lemonade.dryrun import describe
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.journal import INTERRUPTED, read_journal
 from lemonade.loop import Stop
-from lemonade.objectives import OBJECTIVES, Kind, Objective
-from lemonade.run import free_folder, run_search
+from lemonade.run import run_search
 from lemonade.settings import make_config
 from lemonade.types import Status
 
@@ -63,62 +60,22 @@ class TestBudgets:
         run = run_search(make_config(None, {}), tmp_path / "r", None, stop, FakeEvaluator())
         assert run.budget.time == 600
 
+    def test_first_networks_have_to_be_ready_in_time(self, tmp_path):
+        class Asked(FakeEvaluator):
+            def submit(self, job):
+                times[job.candidate.id] = job.seconds
+                super().submit(job)
 
-class TestOwnObjectives:
-    """A cheap objective of the user's that fails on some networks."""
-
-    @pytest.fixture
-    def broken(self, monkeypatch):
-        def at_most(count):
-            def measure(graph):
-                if len(graph) > count:
-                    raise RuntimeError("too many nodes")
-                return len(graph)
-
-            own = Objective("nodes", "nodes", Kind.CHEAP, (1, 100), measure=measure)
-            monkeypatch.setitem(OBJECTIVES, "nodes", own)
-            return {"objectives": ("error", "params", "nodes")}
-
-        return at_most
-
-    def test_proposals_it_fails_on_are_left_out_and_told(self, tmp_path, broken):
-        events = []
-        rounds = {"search.cut_rounds": ["halfway", "separable"]}  # of those the second has 15 nodes
-        run = start(tmp_path / "r", events.append, **broken(14), **rounds)
-        assert run.spent.evaluations == 30
-        assert max(len(one.graph) for one in run.candidates.values()) <= 14
-        (note,) = {
-            one.message.partition(" left out: ")[2] for one in events if one.message and one.kind == "generation"
-        }
-        assert note == "objective 'nodes' failed: RuntimeError: too many nodes"
-
-    def test_one_that_fails_now_and_then_leaves_a_run_that_can_be_read(self, tmp_path, monkeypatch):
-        asked = []
-
-        def now_and_then(graph):
-            asked.append(graph)
-            if len(asked) > 40 and len(asked) % 3 == 0:
-                raise RuntimeError("busy")
-            return len(graph)
-
-        own = Objective("nodes", "nodes", Kind.CHEAP, (1, 100), measure=now_and_then)
-        monkeypatch.setitem(OBJECTIVES, "nodes", own)
-        start(tmp_path / "r", objectives=("error", "params", "nodes"))
-        assert len(asked) > 60 and Run.load(tmp_path / "r").spent.evaluations == 30
-
-    def test_a_member_that_costs_nothing_stands_at_the_end_of_a_log_axis(self, tmp_path, monkeypatch):
-        def merges(graph):
-            return sum(node.op in ("add", "concat") for node in graph.nodes)
-
-        own = Objective("merges", "nodes", Kind.CHEAP, (1, 100), measure=merges)
-        monkeypatch.setitem(OBJECTIVES, "merges", own)
-        run = start(tmp_path / "r", objectives=("error", "params", "merges"), **{"search.gain_box": "front"})
-        assert run.spent.evaluations == 30 and min(one.values["merges"] for one in run.front) == 0
-
-    def test_one_that_fails_on_a_start_network_is_told_before_there_is_a_folder(self, tmp_path, broken):
-        with pytest.raises(LemonadeError, match="objective 'nodes' failed: RuntimeError: too many nodes"):
-            start(tmp_path / "r", **broken(3))
-        assert not (tmp_path / "r").exists()
+        times = {}
+        plain = run_search(config(evaluations=6), tmp_path / "r", evaluator=Asked())
+        assert len(plain.evaluations) == 6 and set(times.values()) == {None}
+        run_search(config(evaluations=6, time=50), tmp_path / "s", evaluator=Asked())
+        assert [name for name, seconds in times.items() if seconds] == ["c0001"]  # the widest; others are children
+        assert 0.5 * 50 < times["c0001"] <= 0.8 * 50
+        run_search(config(evaluations=5, time=50, **{"search.cut_starts": False}), tmp_path / "t", evaluator=Asked())
+        shares = [times[f"c000{number}"] for number in range(5)]  # each of what is left, with those still to come
+        assert shares == sorted(shares)
+        assert shares[0] < 0.2 * 50 and 0.7 * 50 < shares[-1] <= 0.8 * 50
 
 
 class TestHopeless:
@@ -255,14 +212,6 @@ class TestOutcome:
         with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c0000 rejected"):
             start(tmp_path / "s", **settings)
 
-    def test_an_objective_of_ones_own_that_fails_is_a_failed_child(self, tmp_path, monkeypatch):
-        def broken(graph, objectives, dataset, device, settings):
-            raise ZeroDivisionError("in the plug-in")
-
-        monkeypatch.setattr("lemonade.evaluate.measured.measure", broken)
-        with pytest.raises(LemonadeError, match="c0000 failed: ZeroDivisionError: in the plug-in"):
-            start(tmp_path / "r", objectives=("error", "params", "latency_ms"))
-
     def test_what_is_still_to_be_evaluated_is_measured_on_resume(self, tmp_path):
         settings = {"objectives": ("error", "params", "latency_ms")}
         stop = Stop()
@@ -330,73 +279,3 @@ def test_a_budget_too_small_for_a_start_network_is_said_at_once(tmp_path):
     with pytest.raises(LemonadeError, match=text):
         start(tmp_path / "r", **few, examples=400_000)
     assert not (tmp_path / "r").exists()
-
-
-class TestPublicSide:
-    @pytest.mark.parametrize(
-        ("settings", "text"),
-        [
-            ({"dataset": "digitz"}, "unknown dataset 'digitz'. Did you mean 'digits'?"),
-            ({"method": "lemonaid"}, "unknown method 'lemonaid'. Did you mean 'lemonade'?"),
-            ({"space": "netwrk"}, "unknown space 'netwrk'. Did you mean 'network'?"),
-            ({"space": "cell", "space.layers": 2}, "'space.layers' is not a setting."),
-            ({"space": "cell", "space.nodes": 1}, "space.nodes: expected a whole number of at least 2, got 1"),
-            ({"boxes": {"params": [1]}}, "boxes.params: expected two numbers, the lowest and the highest, got "),
-            ({"boxes": {"params": [1, 2, 3]}}, "boxes.params: expected two numbers, the lowest and the highest, got "),
-            ({"training.initial_factor": 1e9}, "training.initial_factor: expected a number of at most 1000, got 10000"),
-            ({"space.cells": 2}, "space.cells: the space 'network' has no such size, got 2. Its sizes: space.widths."),
-            (
-                {"space": "nasbench201", "space.nodes": 4},
-                "space.nodes: the space 'nasbench201' has no such size, got 4. Its sizes: space.cells, space.channels.",
-            ),
-            (
-                {"space": "cell", "search.operators": ["deepen"]},
-                "operator 'deepen' does not exist on the space 'cell'. There: add_branch, remove_branch, change_branch",
-            ),
-            ({"search.operators": ["add_branch"]}, "operator 'add_branch' does not exist on the space 'network'."),
-            ({"method": "local"}, "method 'local' does not exist on the space 'network'."),
-            ({"objectives": ["error", "parms"]}, "unknown objective 'parms'. Did you mean 'params'?"),
-            ({"search.operators": ["wden"]}, "unknown operator 'wden'. Did you mean 'widen'?"),
-            ({"serach": 1}, "'serach' is not a setting. Did you mean 'search"),
-            ({"device": "cuda:99"}, "device 'cuda:99' is not available here. Available: auto, cpu"),
-            ({"time": 0}, "budget.time"),
-            ({"limits": ["params<=2"]}, 'limits: expected names and values, as in limits={"params": 20000}, got '),
-        ],
-    )
-    def test_wrong_settings_are_named(self, tmp_path, settings, text):
-        with pytest.raises(LemonadeError, match=text.replace("?", r"\?").replace(".", r"\.")):
-            lemonade.search(out=tmp_path / "r", **settings)
-        assert not (tmp_path / "r").exists()
-
-    def test_first_networks_have_to_be_ready_in_time(self, tmp_path):
-        class Asked(FakeEvaluator):
-            def submit(self, job):
-                times[job.candidate.id] = job.seconds
-                super().submit(job)
-
-        times = {}
-        plain = run_search(config(evaluations=6), tmp_path / "r", evaluator=Asked())
-        assert len(plain.evaluations) == 6 and set(times.values()) == {None}
-        run_search(config(evaluations=6, time=50), tmp_path / "s", evaluator=Asked())
-        assert [name for name, seconds in times.items() if seconds] == ["c0001"]  # the widest; others are children
-        assert 0.5 * 50 < times["c0001"] <= 0.8 * 50
-        run_search(config(evaluations=5, time=50, **{"search.cut_starts": False}), tmp_path / "t", evaluator=Asked())
-        shares = [times[f"c000{number}"] for number in range(5)]  # each of what is left, with those still to come
-        assert shares == sorted(shares)
-        assert shares[0] < 0.2 * 50 and 0.7 * 50 < shares[-1] <= 0.8 * 50
-
-    def test_a_space_is_named_in_short_and_has_sizes(self, tmp_path):
-        file = tmp_path / "search.yaml"
-        file.write_text("space: nasbench201\n")
-        made = make_config(file, {"space.cells": 1})
-        assert made.space.model_dump(exclude_none=True) == {"name": "nasbench201", "cells": 1}
-        assert make_config(None, {"space.cells": 1, "space": "nasbench201"}) == made
-        starts = [line for line in describe(made) if line.startswith("start network")]
-        assert len(starts) == 3
-        assert starts[0].startswith("start network: 1x1 convolution beside a skip; params 7")  # 73,306 without it
-
-    def test_default_folders_are_numbered(self, tmp_path):
-        first = free_folder(config(), tmp_path)
-        assert first.name == "digits-lemonade-1"
-        first.mkdir()
-        assert free_folder(config(), tmp_path).name == "digits-lemonade-2"

@@ -149,7 +149,7 @@ def test_whoever_takes_a_lock_waits_for_one_who_looks(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def watch(capsys, monkeypatch, store):
+def watch(typed, monkeypatch, store):
     """Runs `status --watch` on a run that goes on by one step whenever the command sleeps."""
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(store.folder.parent)
@@ -162,11 +162,9 @@ def watch(capsys, monkeypatch, store):
             left.pop(0)()
 
         monkeypatch.setattr("lemonade.cli.watching.time.sleep", sleep)
-        with pytest.raises(SystemExit) as ended:
-            main(["status", "run", "--watch", *arguments])
-        said = capsys.readouterr()
+        told = typed("status", "run", "--watch", *arguments)
         assert not left
-        return ended.value.code or 0, said.out, said.err, naps
+        return *told, naps
 
     return call
 
@@ -256,7 +254,8 @@ def test_what_the_ledger_reads_and_the_panel_cannot_use_is_one_line(store):
     with (store.folder / "journal.jsonl").open("a") as file:
         file.write('{"v":1,"t":1.0,"s":1.0,"type":"generation","generation":0,"front":["c9999"],"hypervolume":0.1,')
         file.write('"spent":{"evaluations":2,"examples":200,"seconds":1.0}}\n')
-    with pytest.raises(LemonadeError, match=r"journal.jsonl: damaged, a line lacks something \(KeyError\('c9999'\)\)"):
+    text = r"journal.jsonl line \d+: damaged, it lacks something \(KeyError\('c9999'\)\)"
+    with pytest.raises(LemonadeError, match=text):
         Watcher(store.folder).read()
 
 

@@ -84,7 +84,11 @@ def read_table(path: Path, error: str | None = None) -> Table:
     judging = [name for name in header if _judges(name)]
     errors = {name: values[column] for name, (_, values) in rows.items()}
     if ACCURACY.search(column):
-        whole = 1.0 if max(errors.values()) <= FRACTION else 100.0
+        most, best = max((value, name) for name, value in errors.items())
+        whole = 1.0 if most <= FRACTION else 100.0
+        if most > whole:
+            where = f"{path} line {rows[best][0]}, column {column}"
+            raise LemonadeError(f"{where}: expected an accuracy of at most 100 percent, got {most:g}.")
         errors = {name: whole - value for name, value in errors.items()}
     costs = {name: {k: v for k, v in values.items() if k not in judging} for name, (_, values) in rows.items()}
     return Table(path, column, errors, costs, hashlib.sha256(data).hexdigest())

@@ -170,7 +170,7 @@ def _conclude(console: Console, run: Run, shown: Path) -> None:
 
 def too_short(run: Run) -> list[str]:
     """What to say of a run whose budget ended before its first child, and which networks were lost when time was up."""
-    if not run.finished or run.ended == EXHAUSTED or not all(run.candidates[name].begins for name in run.evaluations):
+    if not run.childless:
         return []
     unfinished = [one for one in run.candidates.values() if one.id not in run.evaluations and run.budget.time]
     lost = [

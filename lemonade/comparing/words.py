@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lemonade import numbers
 from lemonade.comparing.comparison import AXES, Comparison, Contest
 from lemonade.comparing.grouping import machine_differences
 from lemonade.comparing.statistics import ALPHA
+from lemonade.history import Run
 from lemonade.reporting.commands import short_path
 
 TEST = "Mann-Whitney U test"
@@ -97,12 +100,17 @@ def words(comparison: Comparison) -> list[str]:
     least = size_sentences(comparison)
     if least:
         lines.append(f"Least median {comparison.reading} within a size: {'; '.join(least)}.")
-    unfinished = [str(short_path(run.folder)) for run in comparison.runs if not run.finished]
-    if unfinished:
-        lines.append(f"Not finished, and taken as far as they went: {', '.join(unfinished)}.")
+    if unfinished := _folders([run for run in comparison.runs if not run.finished]):
+        lines.append(f"Not finished, and taken as far as they went: {unfinished}.")
+    if childless := _folders([run for run in comparison.runs if run.childless]):
+        lines.append(f"The networks that a method begins with used up the budget, no child was trained: {childless}.")
     differ = machine_differences(comparison.runs)
     if differ:
         lines.append(f"Runs differ in {'; '.join(differ)}: seconds may not be comparable.")
     if comparison.runs[0].smoothed:
         lines.append(SMOOTHED)
     return [line for line in [*lines, LUCK] if line]
+
+
+def _folders(runs: Sequence[Run]) -> str:
+    return ", ".join([str(short_path(run.folder)) for run in runs])
