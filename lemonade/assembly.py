@@ -116,7 +116,7 @@ class Assembly:
         latency_device(config.latency, self.device)  # one that is not there is said at once
         self.workers = config.workers or worker_count(self.device)
         if evaluator is None and start:
-            self._workers = WorkerEvaluator(self.workers, config.training.child_time)
+            self._workers = WorkerEvaluator(self.workers)
         try:
             notify(f"reading {config.dataset}")
 

@@ -64,8 +64,9 @@ class Settings(BaseModel):
     def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
         """Refuse true and false for numbers, of which pydantic would make 1 and 0."""
         kind = str(cls.model_fields[str(info.field_name)].annotation)
-        if isinstance(value, bool) and "bool" not in kind:
-            raise PydanticKnownError("int_type" if "int" in kind else "float_type")
+        number = re.search(r"\b(int|float)\b", kind)
+        if isinstance(value, bool) and number is not None and "bool" not in kind:
+            raise PydanticKnownError("int_type" if number[1] == "int" else "float_type")
         return value
 
 
@@ -188,7 +189,10 @@ class TrainingSettings(Settings):
         "and no more than an initial network",
     )
     child_time: Seconds | None = Field(
-        None, gt=0, description="a child that takes longer is given up as timed out; default: no limit"
+        None,
+        gt=0,
+        description="a child that takes longer is given up as timed out; one that sees more images has as many times "
+        "more; default: no limit",
     )
     initial_factor: float | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Whether this machine can search: each part is put to a tiny real use, not only imported."""
+"""Whether this machine can search: most parts are put to a tiny real use, not only imported."""
 
 from __future__ import annotations
 

@@ -79,6 +79,7 @@ class Loop:
         finally:
             self.evaluator.close()  # before the folder is let go of: a worker may still be writing into it
         if not self.tracker.trained and (self.search.finished or (self.first_failure and not self.stop.requests)):
+            self.store.end(INTERRUPTED)  # once the cause is mended, it can go on
             raise LemonadeError(
                 f"no network could be trained; the first failure: {self._first_failure()}{self._cure()}"
             )
@@ -219,6 +220,7 @@ class Loop:
                     output=str(self.store.scratch(candidate.id)),
                     teacher=self._stored(candidate.teacher),
                     seconds=self._seconds_for(candidate),
+                    limit=self._limit(candidate),
                 )
             )
 
@@ -226,13 +228,20 @@ class Loop:
         """The time that a first network may take of a run by time; None for children, and where time is no limit.
 
         How many images it is to see follows from how fast machines of its kind are; on a slower one it would take all
-        the time there is, and be lost. Those still to come get their share.
+        the time there is, and be lost. Those still to come get their share; of a run whose start networks are late, as
+        after a kill, they may take half of what is left.
         """
         if self.budget.time is None or candidate.parent or candidate.examples <= self.assembly.child_budget.child:
             return None
-        left = STARTS_SHARE * self.budget.time - self.store.seconds
+        gone, total = self.store.seconds, self.budget.time
+        left = max(STARTS_SHARE * total - gone, (total - gone) / 2)
         own, others = self._seconds(candidate), sum(map(self._seconds, self.queue))
-        return left * own / max(own, (own + others) / self.assembly.workers) if left > 0 else None
+        return left * own / max(own, (own + others) / self.assembly.workers)
+
+    def _limit(self, candidate: Candidate) -> float | None:
+        """Seconds after which it is given up: what sees more images than a child has as many times more."""
+        of_child = self.assembly.config.training.child_time
+        return None if of_child is None else of_child * max(1.0, candidate.examples / self.assembly.child_budget.child)
 
     def _stored(self, name: str | None) -> Stored | None:
         """A candidate trained before, as a worker finds it."""

@@ -12,7 +12,7 @@ from lemonade.history import Run
 from lemonade.numbers import duration
 from lemonade.reporting.picture import draw_front
 from lemonade.run import free_folder, resume_search, run_search
-from lemonade.settings import make_config, new_budget
+from lemonade.settings import flat, make_config, new_budget
 from lemonade.tracker import OnEvent
 
 
@@ -36,7 +36,7 @@ def search(
         LemonadeError: for wrong settings, unreadable data or a folder that holds something already.
     """
     if isinstance(config, Config):
-        made = make_config(None, {**config.model_dump(exclude_unset=True), **settings})
+        made = make_config(None, {**flat(config), **settings})
     else:
         made = make_config(config, settings)
     return _drawn(run_search(made, Path(out) if out is not None else free_folder(made), on_event))

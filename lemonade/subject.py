@@ -11,7 +11,7 @@ from lemonade.errors import LemonadeError, unknown
 from lemonade.history import Run
 from lemonade.members import Member
 from lemonade.numbers import count
-from lemonade.retraining import Retrained, Training, rank, retrained, searched_test
+from lemonade.retraining import Retrained, Training, all_retrained, rank, searched_test
 from morphisms import Weights, build_module, load_weights
 
 if TYPE_CHECKING:
@@ -50,13 +50,14 @@ class Subject:
 
     @classmethod
     def of(cls, run: Run, member: Member, weights: str = "auto") -> Subject:
-        """The network with weights of one kind of `WEIGHTS`; of its trainings, the longest count.
+        """The network with weights of one kind of `WEIGHTS`; of its trainings, the longest count that did not fail.
 
         Raises:
             LemonadeError: for an unknown kind, a damaged record, or retrained weights that are not there.
         """
         check_kind(weights)
-        group = retrained(run, member.id) if weights != "search" else None
+        groups = all_retrained(run, member.id) if weights != "search" else ()
+        group = next((one for one in groups if one.chosen is not None), None)
         if group is None or group.chosen is None:
             if weights == "retrained":
                 raise LemonadeError(

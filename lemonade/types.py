@@ -198,6 +198,7 @@ class Job:
         teacher: The candidate's teacher.
         seconds: Wall time that its training may take: where it would take longer it sees fewer images, and its learning
             rate falls faster; None for as long as it takes.
+        limit: Wall time after which it is given up; None lets it run.
     """
 
     candidate: Candidate
@@ -207,6 +208,7 @@ class Job:
     output: str
     teacher: Stored | None = None
     seconds: float | None = None
+    limit: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with all graphs; `from_json` reads it."""
@@ -219,6 +221,7 @@ class Job:
             "output": self.output,
             "teacher": self.teacher.to_json() if self.teacher is not None else None,
             "seconds": self.seconds,
+            "limit": self.limit,
         }
 
     @classmethod

@@ -57,6 +57,14 @@ def test_accuracies_may_be_shares_and_errors_may_be_given(tmp_path):
     assert read_table(path).cost_names == ["params"]
 
 
+def test_columns_that_judge_are_known_however_they_are_written(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("architecture,Test Accuracy,val-acc,Err@5,macs\n|a~0|,75,70,0.1,1\n|b~0|,50,60,0.2,2\n")
+    table = read_table(path)
+    assert (table.error, table.cost_names) == ("Test Accuracy", ["macs"])
+    assert table.errors == {"|a~0|": 25, "|b~0|": 50}
+
+
 HEADER = "architecture,test_accuracy,params"
 ROW_A, ROW_B = "|a~0|+|a~0|b~1|,90,10", "|a~0|+|a~0|c~1|,80,20"
 BAD = {

@@ -224,8 +224,8 @@ def inline(dataset, folder):
     return InlineEvaluator(Bench(dataset, {}, resolve(("error", "params"), 10)[:1], CPU))
 
 
-def workers(dataset, folder, time_limit=None):
-    evaluator = WorkerEvaluator(2, time_limit)
+def workers(dataset, folder):
+    evaluator = WorkerEvaluator(2)
     pack(dataset, folder / "data")
     evaluator.prepare(folder / "data", {}, ("error", "params"), "cpu", ())
     return evaluator
@@ -326,10 +326,10 @@ class TestWorkers:
             evaluator.close()
 
     def test_a_child_that_takes_too_long_is_given_up(self, dataset, tmp_path):
-        evaluator = workers(dataset, tmp_path, time_limit=1.0)
+        evaluator = workers(dataset, tmp_path)
         try:
             wait_for_room(evaluator)
-            evaluator.submit(start_job(tmp_path / "w", examples=10_000_000))
+            evaluator.submit(dataclasses.replace(start_job(tmp_path / "w", examples=10_000_000), limit=1.0))
             (result,) = wait(evaluator)
             assert result.status is Status.TIMED_OUT
             assert result.message == "given up after 1 s"

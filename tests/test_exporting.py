@@ -78,6 +78,11 @@ class TestRetrainedWeights:
         lemonade.export(trained, models="c0003", to=["safetensors"])
         assert "Mean ±" not in (done.folder / "README.md").read_text()
 
+    def test_a_longer_training_that_failed_hides_no_shorter_one(self, trained):
+        folder = retrained_folder(trained, "c0003")
+        Training("scratch", 1, 50_000, 1.0, "cpu", message="diverged").save(folder)
+        assert lemonade.export(trained, models="c0003", to=["safetensors"])[0].weights.startswith("retrained on 5,000")
+
     @pytest.mark.parametrize(("more", "kept"), [(0.0, "retrained on"), (1e-6, "as the search left them")])
     def test_they_go_out_only_if_no_worse_than_the_searchs(self, trained, more, kept):
         """By what members are ranked by, the smoothed error here; of equals, by the plain error."""

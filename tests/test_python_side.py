@@ -8,10 +8,11 @@ from fake_runs import config
 from run_folders import small_run
 
 import lemonade
+from lemonade.config import BudgetSettings, Config, SpaceSettings
 from lemonade.dryrun import describe
 from lemonade.errors import LemonadeError
 from lemonade.run import free_folder
-from lemonade.settings import make_config
+from lemonade.settings import flat, make_config
 
 TERMINAL = {"as_json", "quiet", "references"}
 """What only the command line has."""
@@ -96,6 +97,14 @@ def test_wrong_settings_are_named(tmp_path, settings, text):
     with pytest.raises(LemonadeError, match=text.replace("?", r"\?").replace(".", r"\.")):
         lemonade.search(out=tmp_path / "r", **settings)
     assert not (tmp_path / "r").exists()
+
+
+def test_settings_are_laid_over_a_config_one_by_one(tmp_path):
+    given = Config(space=SpaceSettings(channels=8, cells=2), budget=BudgetSettings(evaluations=9))
+    with pytest.raises(LemonadeError, match="dataset"):
+        lemonade.search(given, space="cell", dataset="nowhere", out=tmp_path / "r")
+    made = make_config(None, {**flat(given), "space": "cell", "evaluations": 5})
+    assert made.space == SpaceSettings(name="cell", channels=8, cells=2) and made.budget.evaluations == 5
 
 
 def test_a_space_is_named_in_short_and_has_sizes(tmp_path):

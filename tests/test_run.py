@@ -77,12 +77,35 @@ class TestBudgets:
         assert shares == sorted(shares)
         assert shares[0] < 0.2 * 50 and 0.7 * 50 < shares[-1] <= 0.8 * 50
 
+    def test_who_sees_more_images_may_take_more_time(self, tmp_path):
+        class Asked(FakeEvaluator):
+            def submit(self, job):
+                limits[job.candidate.examples] = job.limit
+                super().submit(job)
+
+        limits = {}
+        run_search(config(**{"training.child_time": 6}), tmp_path / "r", evaluator=Asked())
+        child, long = sorted(limits)
+        assert limits == {child: 6, long: 6 * long / child} and long >= 2 * child
+
+    def test_late_start_networks_may_take_half_of_what_is_left(self, tmp_path, monkeypatch):
+        class Asked(FakeEvaluator):
+            def submit(self, job):
+                times.append(job.seconds)
+                super().submit(job)
+
+        times = []
+        monkeypatch.setattr("lemonade.store.RunStore.seconds", property(lambda store: 90.0))
+        run_search(config(evaluations=2, time=100), tmp_path / "r", evaluator=Asked())
+        assert times == [None, 5.0]
+
 
 class TestHopeless:
     def test_a_budget_spent_on_failures_alone_is_no_success(self, tmp_path):
         fail = {f"c{k:04d}": Status.DIVERGED for k in range(30)}
         with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c0000 diverged"):
             start(tmp_path / "r", fail=fail, evaluations=2)
+        assert Run.load(tmp_path / "r").ended == INTERRUPTED  # it can go on, and was not ended by force
 
     def test_a_run_whose_start_networks_all_fail_says_so(self, tmp_path):
         fail = {f"c{k:04d}": Status.OUT_OF_MEMORY for k in range(5)}

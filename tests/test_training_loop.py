@@ -15,7 +15,7 @@ from lemonade.config import TrainingSettings
 from lemonade.data import Dataset, Split
 from lemonade.spaces.network import chain
 from lemonade.training import Teacher, read_error, train
-from lemonade.training.loop import hurried, scaled_rate, schedule
+from lemonade.training.loop import Hurry, hurried, scaled_rate, schedule
 from morphisms import build_module
 
 SETTINGS = TrainingSettings(batch_size=32)
@@ -178,6 +178,18 @@ def test_with_too_little_time_it_sees_fewer_images() -> None:
     assert not short.stopped
 
 
+def test_what_is_done_once_at_the_beginning_does_not_count_as_slowness(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("lemonade.training.loop.time.perf_counter", lambda: now)
+    hurry, rates = Hurry(100.0), [1.0] * 90
+    now = 20.0  # ten steps, and what is done once
+    assert hurry(rates, 10) is rates
+    now = 28.0  # ten more: 90 seconds' time left for 80 steps of 0.8
+    assert hurry(rates[10:], 20) == rates[10:]
+    now = 48.0  # slower, 28 seconds for 20 steps: there is time for 37 of 70
+    assert len(hurry(rates[20:], 30)) == 37
+
+
 @given(st.integers(1, 300), st.integers(1, 300), st.floats(0.1, 100), st.floats(0, 300))
 def test_a_hurried_schedule_fits_the_time_and_ends_where_it_would(
     left: int, done: int, elapsed: float, seconds: float
@@ -185,7 +197,7 @@ def test_a_hurried_schedule_fits_the_time_and_ends_where_it_would(
     rates = [1 - position / left for position in range(left)]
     kept = hurried(rates, done, elapsed, seconds)
     assert 1 <= len(kept) <= left
-    assert len(kept) == 1 or elapsed * (1 + len(kept) / done) <= seconds * (1 + 1e-9)
+    assert len(kept) == 1 or elapsed * len(kept) / done <= seconds * (1 + 1e-9)
     assert list(kept) == sorted(kept, reverse=True) and set(kept) <= set(rates)
     assert kept[-1] <= 1 / len(kept) + 1 / left  # the last of them lies near the end
 

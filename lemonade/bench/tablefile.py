@@ -15,7 +15,8 @@ from lemonade.errors import LemonadeError, unknown
 from lemonade.spaces.table import join_architecture, split_architecture
 
 ARCHITECTURE = "architecture"
-ACCURACY, ERROR = re.compile(r"(^|_)(accuracy|acc)(_|$)"), re.compile(r"(^|_)(error|err)(_|$)")
+ACCURACY = re.compile(r"(?<![a-z])(accuracy|acc)(?![a-z])", re.IGNORECASE)
+ERROR = re.compile(r"(?<![a-z])(error|err)(?![a-z])", re.IGNORECASE)
 """What the names of columns that judge an architecture have as one of their words; all others are costs."""
 FRACTION = 1.0
 """Accuracies of which none is larger are shares, others are percent."""

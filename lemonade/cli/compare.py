@@ -104,7 +104,8 @@ def compare(
         skip_unreadable=skip_unreadable or None,
     )
     console = Console(stderr=True) if as_json else screen.console()
-    folder = out or (Path("runs") / f"compare-{Path(dataset or 'digits').stem or 'data'}" if methods else None)
+    data = Path(settings.get("dataset", "digits")).stem or "data"
+    folder = out or (Path("runs") / f"compare-{data}" if methods else None)
     request = {"methods": methods or (), "seeds": seeds, "out": folder, "by": by, "within": within or ()}
     comparison, complete = _compared(console, runs or [], request, settings)
     if as_json:

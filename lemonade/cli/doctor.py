@@ -12,7 +12,7 @@ MARKS = {"ok": "good", "warn": "warn", "fail": "bad"}
 
 
 def doctor(as_json: options.AsJson = False) -> None:
-    """Check that this machine can search: packages, devices and disk, each put to a tiny real use.
+    """Check that this machine can search: packages, devices and disk, most put to a tiny real use.
 
     Ends with exit code 1 if something that a search needs does not work.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import selectors
 import subprocess
@@ -39,6 +38,12 @@ class _Worker:
         assert self.process.stdout is not None
         return self.process.stdout
 
+    @property
+    def is_late(self) -> bool:
+        """Whether its job has taken longer than it may."""
+        limit = self.job.limit if self.job is not None else None
+        return limit is not None and time.monotonic() - self.since > limit
+
     def send(self, message: Mapping[str, Any]) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -62,13 +67,11 @@ class WorkerEvaluator:
 
     Args:
         workers: Number of processes.
-        time_limit: Seconds after which a child is given up; None lets it run.
         threads: torch threads of each. One process with two threads does 0.84 of the work of two with one each.
     """
 
-    def __init__(self, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
+    def __init__(self, workers: int, threads: int = 1) -> None:
         self._threads = threads
-        self._time_limit = math.inf if time_limit is None else time_limit
         self._setup: dict[str, Any] | None = None
         self._stillborn = 0
         self._selector = selectors.DefaultSelector()
@@ -133,7 +136,7 @@ class WorkerEvaluator:
             while worker.messages:
                 results.append(Evaluation.from_json(worker.messages.popleft()))
                 worker.job = None
-            late = worker.job is not None and time.monotonic() - worker.since > self._time_limit
+            late = worker.is_late
             if late or worker.process.poll() is not None:
                 if not worker.ready:
                     self._stillborn += 1
@@ -204,7 +207,7 @@ class WorkerEvaluator:
         """The evaluation of a job whose worker took too long or died; all is charged, as nobody knows what it saw."""
         assert worker.job is not None and self._setup is not None
         candidate, seconds = worker.job.candidate, time.monotonic() - worker.since
-        told = f"given up after {self._time_limit:g} s" if late else self._obituary(worker)
+        told = f"given up after {worker.job.limit:g} s" if late else self._obituary(worker)
         return Evaluation(
             candidate.id,
             Status.TIMED_OUT if late else Status.FAILED,

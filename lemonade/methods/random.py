@@ -5,6 +5,8 @@ What every other method has to beat.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lemonade.methods.generations import Generational
 from lemonade.types import AT_RANDOM, Candidate
 
@@ -17,7 +19,8 @@ class RandomSearch(Generational):
         rng, setting = self.rng(), self.setting
         candidates: list[Candidate] = []
         while len(candidates) < setting.search.children and (genotype := self.drawn(rng)) is not None:
-            candidates.append(self.without_parent(genotype, setting.child_examples, AT_RANDOM))
+            one = self.without_parent(genotype, setting.child_examples, AT_RANDOM)
+            candidates.append(replace(one, begins=False))  # nothing descends from it
         return candidates
 
     def live(self) -> set[str]:

@@ -94,9 +94,7 @@ def train(
         batches = stream(dataset.to(device), settings, engine, steps, seed, teacher, teacher_share)
         peak = scaled_rate(settings.peak_rate if rate is None else rate, engine.batch_size)
         rates = [peak * schedule(step, steps, settings) for step in range(steps)]
-        hurry = (
-            None if seconds is None else lambda left, done: hurried(left, done, time.perf_counter() - started, seconds)
-        )
+        hurry = None if seconds is None else Hurry(started + seconds)
         curve, diverged, stopped = _run(module, parameters, batches, rates, settings, engine, stop, hurry)
     module.eval()
     if engine.channels_last:
@@ -117,19 +115,40 @@ def schedule(step: int, steps: int, settings: TrainingSettings) -> float:
     return left if settings.schedule == "linear" else 0.5 - 0.5 * math.cos(math.pi * left)
 
 
-def hurried(rates: Sequence[float], done: int, elapsed: float, seconds: float) -> Sequence[float]:
+def hurried(rates: Sequence[float], steps: int, elapsed: float, left: float) -> Sequence[float]:
     """Of the learning rates to come as many as the time allows, evenly spread, at least one; all if there is enough.
 
     Args:
         rates: One for each step to come.
-        done: Steps taken.
+        steps: Some that were taken.
         elapsed: Seconds that those took.
-        seconds: That all may take.
+        left: Seconds that all to come may take.
     """
-    fitting = max(1, int((seconds - elapsed) / elapsed * done))
+    fitting = max(1, int(left / elapsed * steps))
     if fitting >= len(rates):
         return rates
     return [rates[int((position + 0.5) * len(rates) / fitting)] for position in range(fitting)]
+
+
+class Hurry:
+    """Fits a training into the time that there is, by its speed since the first look: before it lies what is done once.
+
+    Args:
+        end: When it has to be over, by `time.perf_counter`.
+    """
+
+    def __init__(self, end: float) -> None:
+        self._end = end
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, rates: Sequence[float], done: int) -> Sequence[float]:
+        """The rates to go on with, given those that are left and the number of steps taken."""
+        now = time.perf_counter()
+        if self._first is None:
+            self._first = done, now
+            return rates
+        steps, started = self._first
+        return hurried(rates, done - steps, now - started, self._end - now)
 
 
 def scaled_rate(rate: float, batch_size: int) -> float:
@@ -145,11 +164,11 @@ def _run(
     settings: TrainingSettings,
     engine: Engine,
     stop: Callable[[Sequence[tuple[int, float]]], bool] | None,
-    hurry: Callable[[Sequence[float], int], Sequence[float]] | None,
+    hurry: Hurry | None,
 ) -> tuple[list[tuple[int, float]], bool, bool]:
     """All steps; returns the curve, whether the loss stopped being finite, and whether `stop` said so.
 
-    At each look `hurry` is given the rates that are left and the number of steps taken, and says which to go on with.
+    `hurry` is asked at each look.
     """
     optimiser = Optimiser(
         parameters, momentum=settings.momentum, weight_decay=settings.weight_decay, clip_norm=settings.clip_norm
