@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lemonade import numbers
-from lemonade.budgets import ChildBudget, image_seconds, long_starts, shares_of_run
+from lemonade.budgets import ChildBudget, image_seconds, number_long, shares_of_run
 from lemonade.checks import check_names
 from lemonade.config import Config
 from lemonade.errors import LemonadeError, UnreadableImagesError
@@ -234,7 +234,7 @@ class Assembly:
             except LemonadeError as error:  # on these one of the user's has to work, and that is told at once
                 where = f"a start network, {start.origin}"
                 raise LemonadeError(f"{error} That was {where}: an objective has to work on all of these.") from None
-        search, long = self.config.search, long_starts(self.config, self.device.type, self.workers)
+        search, long = self.config.search, number_long(self.config, self.device.type, self.workers)
         return Family.within(self.space, search, self._costs_if_any, self._limits(), self.floors, long)
 
     def costs(self, graph: NetworkGraph) -> Mapping[str, float]:

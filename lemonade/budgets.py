@@ -122,7 +122,7 @@ def shares_of_run(config: Config, family: Family, device: str, workers: int) -> 
     return shares
 
 
-def long_starts(config: Config, device: str, workers: int) -> int:
+def number_long(config: Config, device: str, workers: int) -> int:
     """How many start networks are trained for long where others are cut out of them: of a run by time, one a core.
 
     A core that waited for the widest one would do nothing. Where images are counted, or all share a card, it is the

@@ -131,6 +131,14 @@ def is_held(folder: Path) -> bool | None:
     return False
 
 
+def held_since(folder: Path) -> float:
+    """When a folder was locked last, in seconds since the epoch; 0 if it never was."""
+    try:
+        return (folder / LOCK).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def _take(lock: int) -> None:
     """Take the lock of an open file; whoever only looks whether it is held has it for a moment.
 

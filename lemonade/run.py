@@ -52,7 +52,8 @@ def run_search(
         scalars_too(on_event, folder, config.tensorboard) as listener,
         Assembly(config, evaluator, loading(listener, config.budget)) as assembly,
     ):
-        first_generation(config.budget, assembly)  # a limit that nothing meets is found out before there is a folder
+        # a limit that nothing meets is found out before there is a folder; the loop asks another search, from its start
+        first_generation(config.budget, assembly)
         with RunStore.create(folder, config, assembly.facts, assembly.other_splits) as store:
             Loop(store, assembly, config.budget, listener, stop or Stop()).go(None)
     return Run.load(folder)

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from lemonade.files import is_held
+from lemonade.files import held_since, is_held
 from lemonade.history import Run
 from lemonade.journal import Line, Tail
 from lemonade.ledger import Ledger, State
@@ -68,7 +68,8 @@ class Watcher:
             self._ledger.take(line)
             with self._ledger.sound():
                 self._tell(line)
-        if self._told and self.state in (State.RUNNING, State.UNKNOWN):
+        # a process that has written nothing yet is still loading, and its clock stands
+        if self._told and self.state in (State.RUNNING, State.UNKNOWN) and lines[-1]["t"] >= held_since(self.folder):
             last, ago = self._told[-1], max(0.0, time.time() - lines[-1]["t"])
             self._told[-1] = replace(last, spent=replace(last.spent, seconds=last.spent.seconds + ago))
         return list(self._told)

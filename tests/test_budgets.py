@@ -2,7 +2,7 @@
 
 import pytest
 
-from lemonade.budgets import NODE_SECONDS, ChildBudget, Share, image_seconds, long_starts, shares_of_run
+from lemonade.budgets import NODE_SECONDS, ChildBudget, Share, image_seconds, number_long, shares_of_run
 from lemonade.config import Config, TrainingSettings
 from lemonade.methods import Family
 from lemonade.spaces import Start
@@ -14,7 +14,7 @@ STARTS = [Start(chain((3, 16, 16), 10, width, 3), str(width)) for width in WIDTH
 def sizes(images=40_000, inherit=True, device="cpu", workers=1, starts=STARTS, **budget):
     """Of a run on so many images."""
     config = Config(dataset="digits", budget=budget)
-    family = Family(starts, inherit, long=long_starts(config, device, workers))
+    family = Family(starts, inherit, long=number_long(config, device, workers))
     return ChildBudget.of(TrainingSettings(), images, shares_of_run(config, family, device, workers))
 
 

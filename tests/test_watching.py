@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import time
 
 import pytest
 from fake_runs import config
@@ -17,6 +18,7 @@ from lemonade.journal import Tail
 from lemonade.ledger import State
 from lemonade.reporting import screen
 from lemonade.run import run_search
+from lemonade.runfolder import LOCK
 from lemonade.store import RunStore
 from lemonade.watching import Watcher
 
@@ -248,6 +250,15 @@ def test_a_run_never_changes_while_its_journal_is_followed(store):
     watcher.read()
     assert (len(before.candidates), len(before.evaluations), len(before.generations)) == (2, 2, 1)
     assert len(watcher.run.candidates) == 4
+
+
+def test_while_a_resumed_run_loads_no_time_goes_by(store):
+    os.utime(store.folder / LOCK, (time.time() + 5, time.time() + 5))
+    (*_, last) = Watcher(store.folder).read()
+    assert last.spent.seconds == 0
+    os.utime(store.folder / LOCK, (0, 0))
+    (*_, last) = Watcher(store.folder).read()
+    assert last.spent.seconds > 0
 
 
 def test_what_the_ledger_reads_and_the_panel_cannot_use_is_one_line(store):

@@ -149,7 +149,10 @@ class Search(Protocol):
         ...
 
     def adopt(self, candidates: Sequence[Candidate]) -> None:
-        """A generation that an earlier process asked for: as if `ask` had just returned it."""
+        """A generation that an earlier process asked for: as if `ask` had just returned it.
+
+        Whatever `ask` remembers of what it returns (keys, numbers, parents) has to be remembered here, too.
+        """
         ...
 
     def live(self) -> set[str]:
