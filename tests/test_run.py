@@ -16,6 +16,18 @@ from lemonade.settings import make_config
 from lemonade.types import Status
 
 
+class Asked(FakeEvaluator):
+    """Keeps the jobs in the order in which they came."""
+
+    def __init__(self):
+        super().__init__()
+        self.jobs = []
+
+    def submit(self, job):
+        self.jobs.append(job)
+        super().submit(job)
+
+
 class TestBudgets:
     def test_evaluations_count_initial_networks_and_failures(self, tmp_path):
         run = start(tmp_path / "r", fail={"c0002": Status.FAILED, "c0009": Status.DIVERGED})
@@ -61,43 +73,32 @@ class TestBudgets:
         assert run.budget.time == 600
 
     def test_first_networks_have_to_be_ready_in_time(self, tmp_path):
-        class Asked(FakeEvaluator):
-            def submit(self, job):
-                times[job.candidate.id] = job.seconds
-                super().submit(job)
+        def times(name, **settings):
+            asked = Asked()
+            run_search(config(**settings), tmp_path / name, evaluator=asked)
+            return {job.candidate.id: job.seconds for job in asked.jobs}
 
-        times = {}
-        plain = run_search(config(evaluations=6), tmp_path / "r", evaluator=Asked())
-        assert len(plain.evaluations) == 6 and set(times.values()) == {None}
-        run_search(config(evaluations=6, time=50), tmp_path / "s", evaluator=Asked())
-        assert [name for name, seconds in times.items() if seconds] == ["c0001"]  # the widest; others are children
-        assert 0.5 * 50 < times["c0001"] <= 0.8 * 50
-        run_search(config(evaluations=5, time=50, **{"search.cut_starts": False}), tmp_path / "t", evaluator=Asked())
-        shares = [times[f"c000{number}"] for number in range(5)]  # each of what is left, with those still to come
+        assert list(times("r", evaluations=6).values()) == 6 * [None]
+        found = times("s", evaluations=6, time=50)
+        assert [name for name, seconds in found.items() if seconds] == ["c0001"]  # the widest; others are children
+        assert 0.5 * 50 < found["c0001"] <= 0.8 * 50
+        found = times("t", evaluations=5, time=50, **{"search.cut_starts": False})
+        shares = [found[f"c000{number}"] for number in range(5)]  # each of what is left, with those still to come
         assert shares == sorted(shares)
         assert shares[0] < 0.2 * 50 and 0.7 * 50 < shares[-1] <= 0.8 * 50
 
     def test_who_sees_more_images_may_take_more_time(self, tmp_path):
-        class Asked(FakeEvaluator):
-            def submit(self, job):
-                limits[job.candidate.examples] = job.limit
-                super().submit(job)
-
-        limits = {}
-        run_search(config(**{"training.child_time": 6}), tmp_path / "r", evaluator=Asked())
+        asked = Asked()
+        run_search(config(**{"training.child_time": 6}), tmp_path / "r", evaluator=asked)
+        limits = {job.candidate.examples: job.limit for job in asked.jobs}
         child, long = sorted(limits)
         assert limits == {child: 6, long: 6 * long / child} and long >= 2 * child
 
     def test_late_start_networks_may_take_half_of_what_is_left(self, tmp_path, monkeypatch):
-        class Asked(FakeEvaluator):
-            def submit(self, job):
-                times.append(job.seconds)
-                super().submit(job)
-
-        times = []
+        asked = Asked()
         monkeypatch.setattr("lemonade.store.RunStore.seconds", property(lambda store: 90.0))
-        run_search(config(evaluations=2, time=100), tmp_path / "r", evaluator=Asked())
-        assert times == [None, 5.0]
+        run_search(config(evaluations=2, time=100), tmp_path / "r", evaluator=asked)
+        assert [job.seconds for job in asked.jobs] == [None, 5.0]
 
 
 class TestHopeless:
@@ -122,20 +123,12 @@ class TestHopeless:
         assert resume(tmp_path / "r", BudgetSettings(evaluations=60)).spent.evaluations == 60
 
 
-class Listening(FakeEvaluator):
-    """Trains two at a time, and keeps the ids in the order in which they came."""
-
-    def __init__(self):
-        super().__init__()
-        self.order = []
+class Two(Asked):
+    """Trains two at a time."""
 
     @property
     def room(self):
         return 2 - len(self._done)
-
-    def submit(self, job):
-        self.order.append(job.candidate.id)
-        super().submit(job)
 
 
 @pytest.mark.parametrize(
@@ -143,9 +136,9 @@ class Listening(FakeEvaluator):
     [(1, False, [0, 1, 2, 3, 4]), (2, False, [4, 0, 1, 2, 3]), (1, True, [0, 1, 2, 3, 4]), (2, True, [1, 0, 2, 3, 4])],
 )
 def test_small_start_networks_come_first_but_the_largest_has_a_worker_to_itself(tmp_path, workers, cut, order):
-    evaluator = Listening()
+    evaluator = Two()
     run_search(config(workers=workers, **{"search.cut_starts": cut}), tmp_path / "r", None, None, evaluator)
-    assert evaluator.order[:5] == [f"c{number:04d}" for number in order]
+    assert [job.candidate.id for job in evaluator.jobs[:5]] == [f"c{number:04d}" for number in order]
 
 
 class SlowToBegin(FakeEvaluator):
