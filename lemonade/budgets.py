@@ -1,5 +1,8 @@
 """How many training images networks see, and how long that is likely to take: rules, never a clock.
 
+On a machine that is slower than these rules foresee, the loop hurries the first networks of a run by time
+(`Loop._seconds_for`, `lemonade.training.loop.Hurry`).
+
 They follow from the data set, the networks that a search begins with and what a whole run may spend, so that two runs
 of the same config agree; where the run is limited by time, also from its device and its number of workers.
 """
@@ -92,7 +95,11 @@ class Share:
     others: float
 
     def most(self, child: int) -> float:
-        """Images for each that is trained long, if the others see as many as a child, or no more than it."""
+        """Images for each that is trained long, if the others see as many as a child, or no more than it.
+
+        Of 60 s they may take 48: where an image costs 0.2 ms in the widest and 0.3 ms in the other four together, and a
+        child sees 18,400, the widest may see (48 - 0.0003 * 18,400) / 0.0002 = 212,400.
+        """
         left = (self.total - self.others * child) / self.first
         return left if left >= child else self.total / (self.first + self.others)
 
