@@ -105,7 +105,8 @@ class Candidate:
         hurdle: What its training has to pass to be brought to its end; None for nothing.
         teacher: Id of the candidate whose opinions of the training images it learns from, beside the labels; None for
             labels alone.
-        begins: Whether it is of the initial population, or made of start networks before there are children.
+        begins: Whether it is of those that a method begins with: drawn without a parent, or made of start networks
+            before there are children. None of random search is, which has no children.
     """
 
     id: str

@@ -107,6 +107,7 @@ class TestConformance:
         seen = {one.id: one for one in drive(search, 6)}
         children = [one for one in seen.values() if one.parent]
         assert bool(children) == (name != "random")
+        assert all(one.begins == (name != "random") for one in seen.values() if not one.parent)
         if space == "table":
             assert not any(one.morphisms for one in children)
             return

@@ -171,7 +171,7 @@ class Generational(ABC):
             origin=origin,
             hurdle=hurdle,
             teacher=self.teacher(parent),
-            begins=self._generation == 0,
+            begins=parent is None,
         )
 
     def teacher(self, parent: str | None) -> str | None:
