@@ -1,10 +1,9 @@
 """How many training images networks see, and how long that is likely to take: rules, never a clock.
 
-On a machine that is slower than these rules foresee, the loop hurries the first networks of a run by time
-(`Loop._seconds_for`, `lemonade.training.loop.Hurry`).
-
 They follow from the data set, the networks that a search begins with and what a whole run may spend, so that two runs
-of the same config agree; where the run is limited by time, also from its device and its number of workers.
+of the same config agree; where the run is limited by time, also from its device and its number of workers. On a machine
+that is slower than these rules foresee, the loop hurries the first networks of a run by time (`Loop._seconds_for`,
+`lemonade.training.loop.Hurry`).
 """
 
 from __future__ import annotations

@@ -63,9 +63,11 @@ class Settings(BaseModel):
     @classmethod
     def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
         """Refuse true and false for numbers, of which pydantic would make 1 and 0."""
+        if not isinstance(value, bool):
+            return value
         kind = str(cls.model_fields[str(info.field_name)].annotation)
         number = re.search(r"\b(int|float)\b", kind)
-        if isinstance(value, bool) and number is not None and "bool" not in kind:
+        if number is not None and "bool" not in kind:
             raise PydanticKnownError("int_type" if number[1] == "int" else "float_type")
         return value
 

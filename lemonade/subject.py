@@ -58,7 +58,7 @@ class Subject:
         check_kind(weights)
         groups = all_retrained(run, member.id) if weights != "search" else ()
         group = next((one for one in groups if one.chosen is not None), None)
-        if group is None or group.chosen is None:
+        if group is None:
             if weights == "retrained":
                 raise LemonadeError(
                     f"{member.id} has no retrained weights in {run.folder}. Make them: "

@@ -237,6 +237,7 @@ class Job:
             output=data["output"],
             teacher=teacher,
             seconds=data["seconds"],
+            limit=data["limit"],
         )
 
 
