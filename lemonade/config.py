@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -63,13 +64,20 @@ class Settings(BaseModel):
     @classmethod
     def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
         """Refuse true and false for numbers, of which pydantic would make 1 and 0."""
-        if not isinstance(value, bool):
+        if not _holds_truth(value):
             return value
         kind = str(cls.model_fields[str(info.field_name)].annotation)
         number = re.search(r"\b(int|float)\b", kind)
         if number is not None and "bool" not in kind:
             raise PydanticKnownError("int_type" if number[1] == "int" else "float_type")
         return value
+
+
+def _holds_truth(value: object) -> bool:
+    """Whether a value, or one inside a list or a mapping, is true or false."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_truth, value.values()))
+    return any(map(_holds_truth, value)) if isinstance(value, list | tuple) else isinstance(value, bool)
 
 
 class BudgetSettings(Settings):
@@ -265,6 +273,11 @@ class LatencySettings(Settings):
     repeats: int = Field(50, ge=10, description="passes that count, at least; more of both if over within 0.05 s")
 
 
+def path_text(value: object) -> object:
+    """The text of a path, for a setting that takes names and paths."""
+    return str(value) if isinstance(value, PurePath) else value
+
+
 def named_limits(value: object) -> object:
     """Refuse limits that are no mapping, with the form that they have: people try that of ``--limit``."""
     if not isinstance(value, Mapping):
@@ -275,7 +288,7 @@ def named_limits(value: object) -> object:
 class Config(Settings):
     """Everything that decides a run's outcome; stored as `config.yaml` in the run folder."""
 
-    dataset: str = "digits"
+    dataset: Annotated[str, BeforeValidator(path_text)] = "digits"
     space: Annotated[SpaceSettings, BeforeValidator(named_space)] = SpaceSettings()
     method: str = "lemonade"
     objectives: tuple[str, ...] = ("error", "params", "flops")
@@ -289,7 +302,7 @@ class Config(Settings):
     seed: int = Field(1, ge=0)
     device: str = "auto"
     workers: int | None = Field(
-        None, ge=1, description="children side by side; default: physical cores, up to 4 on a GPU"
+        None, ge=1, le=1024, description="children side by side; default: physical cores, up to 4 on a GPU"
     )
     plugins: tuple[str, ...] = Field((), description="Python files that register objectives and the like")
     tensorboard: bool = Field(False, description="write scalars for TensorBoard into the run folder")

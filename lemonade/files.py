@@ -15,6 +15,11 @@ from lemonade.runfolder import LOCK
 LOCK_TRIES, LOCK_WAIT = 4, 0.05  # seconds
 
 
+def is_text(name: str) -> bool:
+    """Whether the name of a file is text: Python holds bytes that are not UTF-8 as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 @contextmanager
 def writing(path: Path, advice: str) -> Iterator[None]:
     """Turn what the system refuses while writing `path` into one clear line.
@@ -35,12 +40,13 @@ def writing(path: Path, advice: str) -> Iterator[None]:
 def write_whole(path: Path, content: str | bytes, advice: str) -> None:
     """Write a file that appears whole or not at all; `advice` as in `writing`.
 
-    What is there and no regular file, such as `/dev/stdout`, is written into.
+    What is there and no regular file, such as `/dev/stdout`, is written into. Text is UTF-8; names of files that are
+    not (see `is_text`) are escaped in it.
 
     Raises:
         LemonadeError: if it cannot be written.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     partial = path.with_name(path.name + ".partial")
     with writing(path, advice):
         if path.exists() and not path.is_file():

@@ -200,12 +200,13 @@ class Run:
             raise LemonadeError(f"{self.folder / JOURNAL}: damaged, {name} has no value of {missing}.") from None
         return point if all(map(math.isfinite, (*point, *plain))) else None
 
-    def member(self, name: str) -> Member:
+    def member(self, name: str | Member) -> Member:
         """The network with that id; a unique beginning is enough, and ``best`` and ``knee`` name members of the front.
 
         Raises:
             LemonadeError: if there is none or more than one, naming the nearest ids, or if it is not evaluated yet.
         """
+        name = name.id if isinstance(name, Member) else name
         if name in self.candidates:
             return self._member(name)
         if name in ("best", "knee"):
@@ -226,14 +227,15 @@ class Run:
         there = f"The front's: {', '.join(front[:8])}{more}." if front else f"{EMPTY[0].upper()}{EMPTY[1:]}"
         raise LemonadeError(f"{self.folder} has no network '{name}'.{hint} {there}")
 
-    def choose(self, names: str | Sequence[str]) -> list[Member]:
-        """Networks by their names, each once: ``"front"``, or ids, ``knee`` and ``best``; in a text commas between.
+    def choose(self, names: str | Member | Sequence[str | Member]) -> list[Member]:
+        """Networks, each once: members, ids, ``knee``, ``best`` or ``front``; in a text commas between.
 
         Raises:
             LemonadeError: as `member`, or if the front is asked for and empty.
         """
         chosen: dict[str, Member] = {}
-        asked = names_in(names)
+        several = [names] if isinstance(names, str | Member) else names
+        asked = names_in([one.id if isinstance(one, Member) else one for one in several])
         if not asked:
             raise LemonadeError(f"models: expected front, knee, best, or ids with commas between, got '{names}'.")
         for name in asked:

@@ -70,12 +70,13 @@ class Objective:
 
     def __post_init__(self) -> None:
         try:
-            low, high = map(float, self.box)
-        except (TypeError, ValueError):
+            low, high = self.box
+            finite = math.isfinite(low) and math.isfinite(high)
+        except (TypeError, ValueError, OverflowError):
             raise LemonadeError(
                 f"objective '{self.name}': expected a box from low to high, such as (1, 100), got {self.box!r}."
             ) from None
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        if not (finite and low < high):
             raise LemonadeError(f"objective '{self.name}': expected a box from low to high, got {low:g} to {high:g}.")
         if self.log and low > 0 and not math.isfinite(high / low):
             raise LemonadeError(f"objective '{self.name}': the box from {low:g} to {high:g} is too wide.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
+from lemonade.members import Member
 from lemonade.subject import Subject
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Prediction:
 
 def predict(
     run: str | Path | Run,
-    model: str,
+    model: str | Member,
     images: str | Path | Sequence[str | Path],
     top: int = 3,
     device: str = "auto",
@@ -49,7 +50,7 @@ def predict(
 
     Args:
         run: A run or its folder.
-        model: An id, of which a unique beginning is enough, ``"best"`` or ``"knee"``.
+        model: A member, or an id, of which a unique beginning is enough, ``"best"`` or ``"knee"``.
         images: A file or several, and folders in place of the images in them.
         top: Classes of each image at most.
         device: As for a search.
@@ -63,10 +64,20 @@ def predict(
             or damaged.
     """
     run = run if isinstance(run, Run) else Run.load(run)
-    listed = [images] if isinstance(images, (str, Path)) else images
+    paths = image_paths([images] if isinstance(images, (str, Path)) else images)
+    return predictions(Subject.of(run, run.member(model), weights), paths, top, device)
+
+
+def image_paths(names: Iterable[str | Path]) -> list[Path]:
+    """Files and folders of these names.
+
+    Raises:
+        LemonadeError: for an empty name, which would be the folder that one is in.
+    """
+    listed = list(names)
     if "" in listed:
         raise LemonadeError("images: expected files and folders, got an empty name.")
-    return predictions(Subject.of(run, run.member(model), weights), [Path(one) for one in listed], top, device)
+    return [Path(one) for one in listed]
 
 
 def predictions(subject: Subject, images: Sequence[Path], top: int = 3, device: str = "auto") -> list[Prediction]:

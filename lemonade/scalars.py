@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonade.errors import LemonadeError
+from lemonade.files import make_folder
 from lemonade.runfolder import SCALARS
 from lemonade.tracker import OnEvent
 from lemonade.types import Progress, Spent
@@ -27,7 +28,7 @@ class Scalars:
     evaluations a minute since the last ones were written.
 
     Args:
-        folder: Where the event files go; made with the first of them.
+        folder: Where the event files go; made as a search begins.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,9 +37,14 @@ class Scalars:
         self._before = Spent()
 
     def __call__(self, progress: Progress) -> None:
-        """Write down how the search stands, if there is anything new."""
+        """Write down how the search stands, if there is anything new.
+
+        Raises:
+            LemonadeError: as a search begins, if its folder cannot be made.
+        """
         if progress.kind == "start":  # a resumed run begins where it was
             self._before = progress.spent
+            make_folder(self._folder, "Move what is there away, or go on without --tensorboard.")
         if progress.kind not in ("generation", "end"):
             return
         # a run killed between the last child of a generation and its end has that end still to be written

@@ -12,7 +12,8 @@ from lemonade.history import Run
 from lemonade.numbers import duration
 from lemonade.reporting.picture import draw_front
 from lemonade.run import free_folder, resume_search, run_search
-from lemonade.settings import flat, make_config, new_budget
+from lemonade.runfolder import CONFIG
+from lemonade.settings import flat, given, make_config, new_budget
 from lemonade.tracker import OnEvent
 
 
@@ -36,9 +37,9 @@ def search(
         LemonadeError: for wrong settings, unreadable data or a folder that holds something already.
     """
     if isinstance(config, Config):
-        made = make_config(None, {**flat(config), **settings})
+        made = make_config(None, {**flat(config), **given(settings)})
     else:
-        made = make_config(config, settings)
+        made = make_config(config, given(settings))
     return _drawn(run_search(made, Path(out) if out is not None else free_folder(made), on_event))
 
 
@@ -66,9 +67,28 @@ def resume(
     """
     folder = run.folder if isinstance(run, Run) else Path(run)
     budget = new_budget(evaluations=evaluations, examples=examples, time=time)
+    before = Run.load(folder)
     if budget is not None:
-        check_new_totals(budget, Run.load(folder))
+        check_new_totals(budget, before)
+    if problem := edited(before):
+        warnings.warn(problem, stacklevel=2)
     return _drawn(resume_search(folder, budget, on_event, tensorboard=tensorboard))
+
+
+def edited(run: Run) -> str:
+    """What somebody has changed in the config of a run, which its journal overrules; empty if nothing."""
+    file = run.folder / CONFIG
+    try:
+        there, own = flat(make_config(file)), flat(run.config)
+    except LemonadeError:  # unreadable, or of another version: it is written anew
+        return ""
+    names = [name for name, value in own.items() if there[name] != value and not name.startswith("budget.")]
+    return (
+        f"{file}: {', '.join(names)} changed by hand; a run goes on with what it began with. For other settings make a "
+        f"new run."
+        if names
+        else ""
+    )
 
 
 def check_new_totals(budget: BudgetSettings, before: Run) -> None:

@@ -29,6 +29,8 @@ SHORT = {
     "inherit": "search.inherit",
     "limit": "limits",
 }
+MOST_SEEDS = 10_000
+"""What is typed beyond is a slip."""
 SECTIONS = ("space", "budget", "data", "search", "selection", "training", "latency")
 
 
@@ -72,7 +74,7 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
 
     Args:
         file: A YAML file with the sections of `Config`; None starts from the defaults.
-        settings: Dotted or short names (see `SHORT`) to values; values of None are passed over.
+        settings: Dotted or short names (see `SHORT`) to values; None is that of a setting without one.
 
     Raises:
         LemonadeError: for a file that cannot be read, an unknown name or a value out of range, naming file and line.
@@ -84,11 +86,8 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
         _put(tree, name, tree.pop(name))  # `search.children: 4` means what --set search.children=4 does
     for short, value in (settings or {}).items():
         name = dotted(short, value)
-        if value is None and name not in setting_names():
-            _put(tree, name, value)  # refused below, by name
-        if value is not None:
-            lines.pop(name, None)  # what is wrong with it then is not the file's fault
-            _put(tree, name, value)
+        lines.pop(name, None)  # what is wrong with it then is not the file's fault
+        _put(tree, name, value)
     return _checked(tree, lines, source)
 
 
@@ -98,8 +97,26 @@ def new_budget(*, evaluations: object = None, examples: object = None, time: obj
     Raises:
         LemonadeError: for a value out of range.
     """
-    given = {"evaluations": evaluations, "examples": examples, "time": time}
-    return make_config(settings=given).budget if any(value is not None for value in given.values()) else None
+    totals = given({"evaluations": evaluations, "examples": examples, "time": time})
+    return make_config(settings=totals).budget if totals else None
+
+
+def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of keyword arguments that somebody gave: None stands for the others."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def check_series(seeds: int, settings: Mapping[str, Any]) -> None:
+    """See that runs can be made that differ in method and seed, from 1 to `seeds`, and have these settings in common.
+
+    Raises:
+        LemonadeError: for a number of seeds that is none, and for settings that each run has of its own.
+    """
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise LemonadeError(f"seeds: expected a whole number from 1 to {MOST_SEEDS:,}, got {seeds}.")
+    for own in ("method", "seed"):
+        if own in settings:
+            raise LemonadeError(f"{own}: each run has one of its own. Give methods and how many seeds in its place.")
 
 
 def dump_config(config: Config) -> str:
@@ -118,8 +135,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise LemonadeError(f"--set expects key=value, got '{text}'. For example: --set search.children=4")
     try:
         return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise LemonadeError(f"--set {key}: '{value}' is not a YAML value.") from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # dates that are none, numbers of thousands of digits
+        raise LemonadeError(f"--set {key}: '{value[:40]}' is not a YAML value.") from None
 
 
 def parse_limits(texts: list[str], option: str) -> dict[str, float]:
@@ -144,7 +161,9 @@ def parse_limits(texts: list[str], option: str) -> dict[str, float]:
 
 
 def _put(tree: dict[str, Any], name: str, value: Any) -> None:
-    *sections, last = name.split(".")
+    # names of objectives, which are keys of mappings, may hold points themselves
+    whole = next((one for one in setting_names() if name.startswith(f"{one}.")), None)
+    *sections, last = [*whole.split("."), name.removeprefix(f"{whole}.")] if whole else name.split(".")
     for section in sections:
         inner = tree.setdefault(section, {})
         if not isinstance(inner, dict):

@@ -55,14 +55,18 @@ def parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[str, int]]:
     return tree, lines
 
 
-def _collect_lines(node: yaml.MappingNode, prefix: str, lines: dict[str, int], source: str) -> None:
+def _collect_lines(
+    node: yaml.MappingNode, prefix: str, lines: dict[str, int], source: str, above: tuple[yaml.Node, ...] = ()
+) -> None:
     for key, value in node.value:
         name, line = prefix + str(key.value), key.start_mark.line + 1
         if name in lines:
             raise LemonadeError(f"{source} line {line}: '{name}' is set twice, in line {lines[name]} already.")
         lines[name] = line
-        if isinstance(value, yaml.MappingNode) and value is not node:
-            _collect_lines(value, f"{name}.", lines, source)
+        if value is node or value in above:
+            raise LemonadeError(f"{source} line {line}: '{name}' refers to what it lies in.")
+        if isinstance(value, yaml.MappingNode):
+            _collect_lines(value, f"{name}.", lines, source, (*above, node))
 
 
 _KINDS = {

@@ -23,7 +23,7 @@ from lemonade.config import BudgetSettings, Config
 from lemonade.environment import environment
 from lemonade.errors import LemonadeError
 from lemonade.facts import DataFacts
-from lemonade.files import lock_folder, make_folder, write_whole, writing
+from lemonade.files import is_text, lock_folder, make_folder, write_whole, writing
 from lemonade.frontview import FrontView
 from lemonade.history import Run
 from lemonade.journal import Journal, intact, repair_journal
@@ -60,6 +60,8 @@ class RunStore:
         Raises:
             LemonadeError: saying what is there.
         """
+        if not is_text(str(folder)):
+            raise LemonadeError(f"{str(folder)!r}: the name is not UTF-8. Choose another --out.")
         try:
             os.lstat(folder)
             there = True
@@ -70,7 +72,7 @@ class RunStore:
             raise LemonadeError(
                 f"{str(folder)[:80]!r}: no folder can be made there ({said}). Choose another --out."
             ) from None
-        if inside := next((parent for parent in folder.absolute().parents if has_begun(parent)), None):
+        if inside := next((parent for parent in folder.resolve().parents if has_begun(parent)), None):
             raise LemonadeError(f"{folder} lies inside the run folder {inside}. Choose another --out.")
         if not there:
             return

@@ -21,7 +21,7 @@ from lemonade.loop import Stop
 from lemonade.plugins import load_plugins
 from lemonade.run import resume_search, run_search
 from lemonade.runfolder import has_begun
-from lemonade.settings import dotted, make_config, parse_assignment, with_budget
+from lemonade.settings import check_series, dotted, given, make_config, parse_assignment, with_budget
 
 AGREED = {"dataset", "objectives", "boxes", "limits", "limit", "selection", "data", "budget", "seed", "method"}
 """Settings and sections that no method of a comparison has for itself."""
@@ -53,10 +53,6 @@ OnRun = Callable[[Planned, Run | None], None]
 """Called before a run with None, and behind it with what came of it."""
 
 
-MOST_SEEDS = 10_000
-"""What is typed beyond is a slip."""
-
-
 def compare(
     runs: str | Path | Run | Sequence[str | Path | Run] = (),
     *,
@@ -64,7 +60,7 @@ def compare(
     seeds: int = 5,
     out: str | Path | None = None,
     by: By | None = None,
-    within: Sequence[str] = (),
+    within: str | Sequence[str] = (),
     on_plan: Callable[[Sequence[Planned]], None] | None = None,
     on_run: OnRun | None = None,
     stop: Stop | None = None,
@@ -93,7 +89,7 @@ def compare(
     if methods:
         if out is None:
             raise LemonadeError("compare: with methods to run, give out=FOLDER for their runs.")
-        plan = planned(methods, seeds, Path(out), settings)
+        plan = planned(methods, seeds, Path(out), given(settings))
         check_request(by, within, plan[0].config.objectives[1:])
         extended = check_plan(plan)
         if on_plan is not None:
@@ -114,8 +110,7 @@ def planned(methods: str | Sequence[str], seeds: int, folder: Path, settings: Ma
     Raises:
         LemonadeError: for a method, a setting or a number of seeds that is none.
     """
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise LemonadeError(f"seeds: expected a whole number from 1 to {MOST_SEEDS:,}, got {seeds}.")
+    check_series(seeds, settings)
     names = [one.strip() for one in (_BETWEEN.split(methods) if isinstance(methods, str) else methods)]
     if not all(names) or len(set(names)) < len(names):
         raise LemonadeError(f"methods: expected different names with commas between, got '{','.join(names)}'.")

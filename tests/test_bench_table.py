@@ -121,6 +121,8 @@ def test_a_bad_table_is_refused_with_its_place(case, tmp_path, capsys):
         (["--methods", ""], "--methods: expected different names with commas between, got ''"),
         (["--methods", "aging,aging"], "--methods: expected different names with commas between, got 'aging,aging'"),
         (["--seeds", "0"], "--seeds expects a whole number from 1 on, got '0'"),
+        (["--seeds", "1e12"], "seeds: expected a whole number from 1 to 10,000, got 1000000000000."),
+        (["--set", "seed=7"], "seed: each run has one of its own. Give methods and how many seeds in its place."),
         (["--evaluations", "many"], "--evaluations expects a whole number from 1 on, got 'many'"),
         (["--set", "search.childen=1"], "'search.childen' is not a setting. Did you mean 'search.children'"),
         (["--set", "search.inherit=true"], "search.inherit: rows of a table have no weights to inherit. Leave it out."),

@@ -15,6 +15,8 @@ from lemonade.cli import running
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
 from lemonade.run import resume_search, run_search
+from lemonade.searching import resume
+from lemonade.settings import make_config
 
 FEW = ("--evaluations", "12", "--workers", "1", "--set", "search.children=4", "--set", "search.proposals=20")
 
@@ -81,6 +83,14 @@ class TestSearch:
         assert config.limits == {"flops": 1e6, "params": 9e4}
         assert config.training.child_examples == 10_000
 
+    def test_null_undoes_a_setting_of_the_file(self, lemonade, tmp_path):
+        (tmp_path / "my.yaml").write_text("budget:\n  evaluations: 12\n  time: 5\n")
+        lemonade("search", "my.yaml", *FEW[2:], "--set", "budget.time=null", "--out", "r", "--quiet")
+        assert Run.load(tmp_path / "r").config.budget.time is None
+
+    def test_a_box_is_set_for_an_objective_whose_name_has_points(self):
+        assert make_config(None, {"boxes.error@a.npz": [0, 0.5]}).boxes == {"error@a.npz": (0, 0.5)}
+
     def test_a_dry_run_trains_and_writes_nothing(self, lemonade, tmp_path):
         code, out, err = lemonade("search", *FEW, "--dry-run")
         assert (code, err) == (0, "")
@@ -134,6 +144,15 @@ class TestRefusals:
             ("--set search.operators=[widden]", "unknown operator 'widden'. Did you mean 'widen'?"),
             ("--set serach.children=3", "'serach.children' is not a setting. Did you mean 'search.children'?"),
             ("--set search.children", "--set expects key=value, got 'search.children'."),
+            ("--set search.children=", "search.children: expected a whole number, got None."),
+            ("--set search.children=2024-13-45", "--set search.children: '2024-13-45' is not a YAML value."),
+            (f"--set seed={'1' * 5000}", f"--set seed: '{'1' * 40}' is not a YAML value."),
+            ("--set limits.params=true", "limits: expected a number, got {'params': True}."),
+            ("--set space.widths=[true,4]", "space.widths: expected a whole number, got [True, 4]."),
+            ("--limit error@./x<=0.5", "unknown objective in a limit 'error@./x'. Did you mean 'error'?"),
+            ("--workers 2000", "workers: expected a whole number of at most 1024, got 2000."),
+            ("--out r\udce9", "'r\\udce9': the name is not UTF-8. Choose another --out."),
+            ("--dry-run --out r --dataset r\udce9", "'r\\udce9': the name of the data set is not UTF-8. Rename it."),
             ("--limit params=10", "--limit expects NAME<=NUMBER, got 'params=10'."),
             ("--limit params<=1e5 --limit params<=2e-1", "--limit: 'params' is limited twice. Give one limit for each"),
             ("--limit params<10", "--limit expects NAME<=NUMBER, got 'params<10'."),
@@ -155,6 +174,7 @@ class TestRefusals:
             ("zero.yaml", "zero.yaml line 2: budget.evaluations: expected a whole number greater than 0, got 0."),
             ("zero.yaml --evaluations -1", "budget.evaluations: expected a whole number greater than 0, got -1."),
             ("broken.yaml", "broken.yaml line 2: not valid YAML"),
+            ("circle.yaml", "circle.yaml line 3: 'search.children.a.c' refers to what it lies in."),
             ("--out full", "full exists and holds other files"),
             ("--out file", "file exists and is a file."),
         ],
@@ -164,6 +184,7 @@ class TestRefusals:
         (tmp_path / "deep.yaml").write_text("dataset: digits\nserach:\n  children: 3\n")
         (tmp_path / "zero.yaml").write_text("budget:\n  evaluations: 0\n")
         (tmp_path / "broken.yaml").write_text("dataset: [digits\n")
+        (tmp_path / "circle.yaml").write_text("search: &x\n  children: &y\n    a: {c: *y}\n")
         (tmp_path / "full").mkdir()
         (tmp_path / "full/mine.txt").touch()
         (tmp_path / "file").touch()
@@ -180,8 +201,25 @@ class TestRefusals:
         assert err == "error: run exists and holds a run. Go on with: lemonade resume run. Or choose another --out.\n"
         assert (tmp_path / "run/journal.jsonl").read_bytes() == before
 
+    def test_a_path_out_of_a_run_lies_outside(self, lemonade, tmp_path, monkeypatch):
+        monkeypatch.chdir(write_run(tmp_path / "run", count=1))
+        assert lemonade("search", *FEW, "--out", "../next", "--quiet") == (0, "", "")
+        assert lemonade("search", *FEW, "--out", "next", "--quiet")[0] == 1
+
 
 class TestResume:
+    def test_what_was_changed_by_hand_is_named(self, lemonade, tmp_path):
+        lemonade("search", *FEW, "--out", "r", "--quiet")
+        file = tmp_path / "r" / "config.yaml"
+        file.write_text(file.read_text().replace("seed: 1\n", "seed: 2\n"))
+        code, _, err = lemonade("resume", "r", "--evaluations", "14", "--quiet")
+        assert code == 0
+        assert err.startswith("warning: r/config.yaml: seed changed by hand; a run goes on with what it began with.")
+        with pytest.warns(UserWarning, match="seed changed by hand") as told:
+            file.write_text(file.read_text().replace("seed: 1\n", "seed: 2\n"))
+            resume(tmp_path / "r")
+        assert told[0].filename == __file__
+
     def test_a_finished_run_says_so(self, lemonade):
         lemonade("search", *FEW, "--out", "r")
         code, out, err = lemonade("resume", "r")

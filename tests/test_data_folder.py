@@ -15,6 +15,7 @@ from PIL import Image
 
 from lemonade.config import DataSettings
 from lemonade.data import load_dataset, load_test
+from lemonade.data.cache import cache_folder
 from lemonade.data.folder import _split
 from lemonade.data.listing import list_folder
 from lemonade.errors import LemonadeError
@@ -356,3 +357,27 @@ def test_a_class_whose_name_is_no_text_is_refused_before_anything_is_searched(tm
         pytest.skip("this file system takes UTF-8 alone")
     with pytest.raises(LemonadeError, match=r"class folder 'caf.*' is not UTF-8. Rename it"):
         list_folder(str(tmp_path / "r"))
+
+
+def test_a_mended_image_is_read_again_although_size_and_time_are_the_same(tmp_path: Path) -> None:
+    fill(tmp_path / "set")
+    settings = DataSettings.model_validate({"skip_unreadable": True})
+    file = tmp_path / "set/a/0.png"
+    whole, before = file.read_bytes(), file.stat()
+    file.write_bytes(bytes(len(whole)))
+    assert "1 unreadable" in " ".join(load_dataset(str(tmp_path / "set"), settings, tmp_path / "cache").notes)
+    file.write_bytes(whole)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "unreadable" not in " ".join(load_dataset(str(tmp_path / "set"), settings, tmp_path / "cache").notes)
+
+
+def test_a_user_without_a_home_has_no_cache_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", fail)
+    for name in ("LEMONADE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert cache_folder() is None
+    monkeypatch.setenv("LEMONADE_CACHE", "/somewhere")
+    assert cache_folder() == Path("/somewhere")

@@ -337,6 +337,12 @@ class TestWorkers:
         finally:
             evaluator.close()
 
+    def test_it_imports_nothing_from_the_folder_that_it_is_started_in(self, dataset, tmp_path, monkeypatch):
+        (tmp_path / "queue.py").write_text("raise RuntimeError('not this one')\n")
+        monkeypatch.chdir(tmp_path)
+        evaluator = workers(dataset, tmp_path)
+        evaluator.close()
+
     def test_data_that_cannot_be_read_end_the_run_with_the_reason(self, tmp_path):
         evaluator = WorkerEvaluator(1)
         try:

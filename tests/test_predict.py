@@ -245,3 +245,11 @@ def test_many_images_go_through_in_batches(tmp_path, monkeypatch):
     whole = probabilities(subject, dataset.train.images)
     monkeypatch.setattr("lemonade.predicting.BATCH", 4)
     torch.testing.assert_close(probabilities(subject, dataset.train.images), whole, atol=1e-6, rtol=0)
+
+
+def test_an_empty_name_is_not_the_folder_that_one_is_in(tmp_path, typed):
+    run, _ = run_on(tmp_path / "run", "digits", {})
+    with pytest.raises(LemonadeError, match="images: expected files and folders, got an empty name"):
+        predict(run, "best", "")
+    said = typed("predict", run.folder, "best", "")
+    assert said == (1, "", "error: images: expected files and folders, got an empty name.\n")

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from pathlib import Path
 
 import pytest
 from fake_runs import config
@@ -59,7 +60,9 @@ def test_names_are_given_as_text_or_as_a_list(tmp_path):
     assert run.choose(["best", "knee"]) == run.choose("best, knee,")
     one, two = (lemonade.export(run, models=["best"], to=to)[0].files for to in ("python,pt2", ["python", "pt2"]))
     assert one == two
-    (group,) = lemonade.compare(run.folder).groups
+    knee = run.front.knee
+    assert [one.id for one in (*run.choose(knee), *run.choose([knee]), run.member(knee))] == 3 * [knee.id]
+    (group,) = lemonade.compare(run.folder, within="params<=1000,params<=5000").groups
     assert [found.folder for found in group.runs] == [run.folder]
 
 
@@ -67,6 +70,7 @@ def test_names_are_given_as_text_or_as_a_list(tmp_path):
     ("settings", "text"),
     [
         ({"dataset": "digitz"}, "unknown dataset 'digitz'. Did you mean 'digits'?"),
+        ({"dataset": Path("no/where")}, "no/where: there is no such file or folder"),
         ({"method": "lemonaid"}, "unknown method 'lemonaid'. Did you mean 'lemonade'?"),
         ({"space": "netwrk"}, "unknown space 'netwrk'. Did you mean 'network'?"),
         ({"space": "cell", "space.layers": 2}, "'space.layers' is not a setting."),

@@ -41,6 +41,15 @@ def test_the_course_of_a_search_is_written_as_its_listeners_are_told(tmp_path):
 
 
 @installed
+def test_a_place_that_is_taken_is_named_before_anything_is_trained(tmp_path):
+    run = start(tmp_path / "run", evaluations=8)
+    (run.folder / "tensorboard").touch()
+    with pytest.raises(LemonadeError, match="run/tensorboard: cannot be written .File exists.. Move what is there"):
+        resume(run.folder, BudgetSettings(evaluations=12), tensorboard=True)
+    assert Run.load(run.folder).spent == run.spent
+
+
+@installed
 def test_steps_go_on_after_a_kill_and_a_resume(tmp_path):
     def kill(progress):
         if progress.spent.evaluations == 14:

@@ -22,7 +22,7 @@ from lemonade.errors import LemonadeError, unknown
 from lemonade.evaluate.table import TableEvaluator
 from lemonade.front import Axis
 from lemonade.methods import Family, Setting, make_search
-from lemonade.settings import make_config
+from lemonade.settings import check_series, make_config
 from lemonade.spaces import TableSpace
 from lemonade.types import Candidate, Evaluation, Job
 
@@ -132,8 +132,9 @@ def bench(
         settings: Over what `ON_TABLES` and `BY_METHOD` say; dotted names as for `--set`.
 
     Raises:
-        LemonadeError: for a cost, method or setting that does not exist.
+        LemonadeError: for a cost, method or setting that does not exist, and as `check_series`.
     """
+    check_series(seeds, settings)
     from joblib import Parallel, cpu_count, delayed
 
     costs = table.costs_in(cost)

@@ -106,8 +106,6 @@ def main(arguments: list[str] | None = None) -> None:
         if not end.code and LOST:
             _fail(f"the output could not be written whole: {LOST[0]}.")
         raise
-    except BrokenPipeError:
-        _silence()
     except OSError as error:
         where = str(error.filename or "")
         _fail(f"{where[:80] + ': ' if where else ''}{error.strerror or error}.")
@@ -117,13 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str) -> None:
-    if os.environ.get("LEMONADE_DEBUG"):
+    if os.environ.get("LEMONADE_DEBUG", "0") not in ("", "0"):
         traceback.print_exc()
     print_error(message)
     sys.exit(1)
-
-
-def _silence() -> None:
-    # whoever read our output has gone; the interpreter would complain when it flushes at exit
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)

@@ -26,7 +26,7 @@ def print_json(document: Any, indent: int | None = 2) -> None:
     """Write one JSON document to standard output; NaN, which JSON lacks, is refused and not written.
 
     Without an `indent` it takes one line. Where the output is not UTF-8, or a name holds bytes that are not,
-    characters are escaped: none is lost.
+    characters are escaped: none is lost. A reader that has gone is no error.
     """
     if sys.stdout is None:
         raise LemonadeError("standard output is closed, so there is nowhere to write the JSON to.")
@@ -34,7 +34,11 @@ def print_json(document: Any, indent: int | None = 2) -> None:
     plain = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     if not plain or any("\ud800" <= letter <= "\udfff" for letter in text):
         text = json.dumps(document, indent=indent, allow_nan=False)
-    sys.stdout.write(text.translate(_CONTROL) + "\n")
+    try:
+        sys.stdout.write(text.translate(_CONTROL) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        screen.silence(sys.stdout)
 
 
 def print_error(message: str) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from lemonade import numbers
 from lemonade.cli import common, options, running
+from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.reporting import screen, tables
 from lemonade.reporting.layout import Column, fitted
@@ -86,6 +87,9 @@ def compare(
     Give run folders, or --methods to make the runs first: what is there already is not made again, so the same command
     goes on after a stop.
     """
+    for taken in ("methods", "seeds", "by", "within", "out"):
+        if any(text.partition("=")[0].strip() == taken for text in assignments or ()):
+            raise LemonadeError(f"--set {taken}: that is no setting of a run. Give it as --{taken}.")
     settings = options.settings(
         assignments,
         limit,
@@ -104,7 +108,7 @@ def compare(
         skip_unreadable=skip_unreadable or None,
     )
     console = Console(stderr=True) if as_json else screen.console()
-    data = Path(settings.get("dataset", "digits")).stem or "data"
+    data = Path(str(settings.get("dataset", "digits"))).stem or "data"
     folder = out or (Path("runs") / f"compare-{data}" if methods else None)
     request = {"methods": methods or (), "seeds": seeds, "out": folder, "by": by, "within": within or ()}
     comparison, complete = _compared(console, runs or [], request, settings)

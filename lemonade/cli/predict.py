@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +24,7 @@ BAR_WIDTH = 20
 LEAST_FOR_THEN = 80  # columns of a screen on which the less probable classes have room
 
 Images = Annotated[
-    list[Path], typer.Argument(metavar="IMAGE", help="Image files, or folders of them.", show_default=False)
+    list[str], typer.Argument(metavar="IMAGE", help="Image files, or folders of them.", show_default=False)
 ]
 Top = Annotated[int, typer.Option("--top", metavar="N", help="Classes of each image at most.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -48,9 +47,10 @@ def predict(
     Images that cannot be read are named; the others are predicted all the same, and the exit code is 1.
     """
     from lemonade.history import Run
-    from lemonade.predicting import predictions
+    from lemonade.predicting import image_paths, predictions
     from lemonade.subject import Subject
 
+    paths = image_paths(images)
     loaded = Run.load(run)
     subject = Subject.of(loaded, loaded.member(model), weights)
     console, shown = screen.console(), common.short_path(run)
@@ -59,7 +59,7 @@ def predict(
     if not as_json and any(map(os.path.exists, images)):  # torch takes seconds to load
         console.print(Text(f"{subject.member.id} of {shown}, weights {subject.words}: {_worth(subject)}"))
         console.file.flush()
-    done = predictions(subject, images, top, device)
+    done = predictions(subject, paths, top, device)
     whole = [one for one in done if not one.problem]
     if as_json:
         common.print_json(_document(subject, done))

@@ -22,7 +22,7 @@ from lemonade.reporting.panel import Listener, Panel, listener
 from lemonade.reporting.picture import draw_front
 from lemonade.run import resume_search, run_search
 from lemonade.runfolder import FRONT, PICTURE, SCALARS
-from lemonade.searching import check_new_totals
+from lemonade.searching import check_new_totals, edited
 from lemonade.types import Progress
 
 STOPPED_EARLY = 3
@@ -65,6 +65,8 @@ def go_on(folder: Path, budget: BudgetSettings | None, quiet: bool, tensorboard:
         return 0
     if budget is not None:
         check_new_totals(budget, before)
+    if problem := edited(before):
+        common.print_warning(problem)
     if not quiet:
         console.print(Text(f"lemonade {__version__} · resuming {shown} · {before.config.dataset}"))
         console.print(Text(f"Budget in all: {budget_text(budget or before.config.budget)}"))

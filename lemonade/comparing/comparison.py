@@ -17,6 +17,7 @@ from lemonade.history import Run
 from lemonade.objectives import Objective, resources
 from lemonade.reporting.commands import short_path
 from lemonade.settings import parse_limits
+from lemonade.settings_text import names_in
 
 AXES: tuple[By, ...] = ("examples", "seconds")
 POINTS = 120
@@ -88,14 +89,15 @@ class Comparison:
         sizes: By resource, the sizes within which errors are told.
     """
 
-    def __init__(self, runs: Sequence[Run], by: By | None = None, within: Sequence[str] = ()) -> None:
+    def __init__(self, runs: Sequence[Run], by: By | None = None, within: str | Sequence[str] = ()) -> None:
         """Compare runs.
 
         Args:
             runs: Of one method or several, with one seed or several.
             by: Compare where all have spent the same of this; default: at their ends where their budgets are the same,
                 otherwise where all have seen as many training images.
-            within: Sizes to tell the least error within, such as ``"params<=5000"``; default: powers of ten.
+            within: Sizes to tell the least error within, such as ``"params<=5000"``, commas between or several of
+                them; default: powers of ten.
 
         Raises:
             LemonadeError: as `grouped`, and for a size that is none.
@@ -250,7 +252,7 @@ class Comparison:
         return float(at[enough[0]]) if enough.size else None
 
 
-def check_request(by: str | None, within: Sequence[str], objectives: Sequence[str] | None) -> None:
+def check_request(by: str | None, within: str | Sequence[str], objectives: Sequence[str] | None) -> None:
     """See, before anything is run, that a comparison can be made as it is asked for.
 
     Args:
@@ -268,14 +270,14 @@ def check_request(by: str | None, within: Sequence[str], objectives: Sequence[st
             raise LemonadeError(f"within: expected one of {', '.join(objectives)}, got '{name}'.")
 
 
-def sizes_of(within: Sequence[str]) -> dict[str, list[float]]:
+def sizes_of(within: str | Sequence[str]) -> dict[str, list[float]]:
     """Sizes by resource, ascending, of texts such as ``"params<=5000"``.
 
     Raises:
         LemonadeError: for a text of another form.
     """
     found: dict[str, list[float]] = {}
-    for text in within:
+    for text in names_in(within):
         for name, limit in parse_limits([text], "within").items():
             found.setdefault(name, []).append(limit)
     return {name: sorted(set(limits)) for name, limits in found.items()}

@@ -15,6 +15,7 @@ from lemonade.data.folder import FolderSource
 from lemonade.data.npz import NPZ
 from lemonade.data.torchvision_sets import ENTRIES, torchvision_source
 from lemonade.errors import LemonadeError, unknown
+from lemonade.files import is_text
 
 __all__ = [
     "SOURCES",
@@ -76,6 +77,8 @@ def _source(name: str) -> Source:
         raise LemonadeError(
             "the data set has no name. Give a known name, a folder of images per class, or an .npz file."
         )
+    if not is_text(name):
+        raise LemonadeError(f"{name!r}: the name of the data set is not UTF-8. Rename it.")
     try:
         path = Path(name).expanduser()
         if path.is_dir():

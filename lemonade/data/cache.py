@@ -5,6 +5,7 @@ A cache entry is a folder of plain `.npy` files, written aside and then renamed,
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,11 +22,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _FORMAT = 1  # raise when decoding changes what is stored
 
 
-def cache_folder() -> Path:
-    """Where decoded images are kept between runs: ``$LEMONADE_CACHE``, or the user's cache folder."""
-    given = os.environ.get("LEMONADE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(given) if given else Path(base) / "lemonade" / "decoded"
+def cache_folder() -> Path | None:
+    """Where decoded images are kept between runs: ``$LEMONADE_CACHE``, or the user's cache folder; None without one."""
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        if given := os.environ.get("LEMONADE_CACHE"):
+            return Path(given).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lemonade" / "decoded"
+    return None
 
 
 def cached(

@@ -167,13 +167,16 @@ def _left_out(files: Sequence[Image], kept: Integers, what: str) -> list[str]:
     return [f"{len(paths):,} unreadable {what}{plural} left out: {', '.join(paths[:10])}{more}"]
 
 
-def _stamp(root: Path, path: str) -> tuple[int, int]:
-    """Size and time of change of a file, which tell whether it is still the same; decoding reports a missing one."""
+def _stamp(root: Path, path: str) -> tuple[int, int, int]:
+    """Size of a file and when it and its permissions changed, which tell whether it is still the same.
+
+    Decoding reports a missing one.
+    """
     try:
         stat = os.stat(f"{root}/{path}")  # noqa: PTH116 (four times as fast as by way of Path)
     except OSError:
-        return -1, -1
-    return stat.st_size, stat.st_mtime_ns
+        return -1, -1, -1
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _hash(root: Path, parts: Mapping[str, Sequence[Image]]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lemonade.errors import LemonadeError
+from lemonade.files import is_text
 
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif"),
@@ -70,7 +71,7 @@ def list_folder(name: str) -> Listing:
     except OSError as error:
         raise LemonadeError(f"{error.filename or name}: cannot be read ({error.strerror or error}).") from None
     for label in listing.classes:
-        if any("\ud800" <= letter <= "\udfff" for letter in label):  # how Python holds bytes that are no text
+        if not is_text(label):
             raise LemonadeError(f"{name}: the name of the class folder {label!r} is not UTF-8. Rename it.")
     return listing
 

@@ -161,17 +161,23 @@ class WorkerEvaluator:
 
     def _start(self) -> _Worker:
         process = subprocess.Popen(
-            [sys.executable, "-m", "lemonade.evaluate.worker_main"],
+            [sys.executable, "-P", "-m", "lemonade.evaluate.worker_main"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             start_new_session=True,  # a signal to the terminal's group must not end children that may finish
-            env={**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))},
+            env=self._environment(),
         )
         worker = _Worker(process)
         os.set_blocking(worker.output.fileno(), False)
         self._selector.register(worker.output, selectors.EVENT_READ, worker)
         return worker
+
+    def _environment(self) -> dict[str, str]:
+        """That of this process, and imports from where it has them: not from the folder that it happens to be in."""
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))
+        paths = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
+        return {**os.environ, **threads, "PYTHONPATH": paths}
 
     def _wait(self, enough: Callable[[Iterable[bool]], bool]) -> None:
         while not enough(worker.ready for worker in self._workers):

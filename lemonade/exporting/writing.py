@@ -73,7 +73,7 @@ class _Order:
 
 def export(
     run: str | Path | Run,
-    models: str | Sequence[str] = "front",
+    models: str | Member | Sequence[str | Member] = "front",
     to: str | Sequence[str] = tuple(FORMATS),
     push_dir: str | Path | None = None,
     licence: str | None = None,
@@ -86,7 +86,7 @@ def export(
 
     Args:
         run: A run or its folder.
-        models: ``"front"``, or ids, ``knee`` and ``best``; in a text commas between.
+        models: ``"front"``, members, or ids, ``knee`` and ``best``; in a text commas between.
         to: Names of `FORMATS`; a format's companions come along (Python reads the safetensors).
         push_dir: A new or empty folder to lay out for a model hub as well: the files of one network, or a folder for
             each of several that were asked for.

@@ -53,6 +53,12 @@ LOST: list[str] = []
 """Why text for a person could not be written, so that a command can say so at its end."""
 
 
+def silence(file: IO[str]) -> None:
+    """Let a stream whose reader has gone lead nowhere, so that the interpreter can flush it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+
+
 class _Console(Console):
     """A console whose reader may go away, or whose disk may fill: then it falls silent, and the work goes on.
 
@@ -75,8 +81,7 @@ class _Console(Console):
 
     def _fall_silent(self) -> None:
         self.quiet = True
-        with contextlib.suppress(OSError, ValueError):  # else the interpreter would complain when it flushes at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        silence(self.file)
 
 
 def console(file: IO[str] | None = None, width: int | None = None, terminal: bool | None = None) -> Console:

@@ -97,7 +97,7 @@ class Step:
 
 def retrain(
     run: str | Path | Run,
-    models: str | Sequence[str] = "front",
+    models: str | Member | Sequence[str | Member] = "front",
     seeds: int = 3,
     epochs: float | None = None,
     start: str = "both",
@@ -114,7 +114,7 @@ def retrain(
 
     Args:
         run: A run or its folder.
-        models: ``"front"``, or ids, ``knee`` and ``best``; in a text commas between.
+        models: ``"front"``, members, or ids, ``knee`` and ``best``; in a text commas between.
         seeds: How often from each start.
         epochs: Passes over the training images; default: 60, and 50,000 images at least.
         start: ``"inherited"``, the search's weights; ``"scratch"``, fresh ones; or ``"both"``.
