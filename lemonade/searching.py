@@ -83,11 +83,11 @@ def edited(run: Run) -> str:
     except LemonadeError:  # unreadable, or of another version: it is written anew
         return ""
     names = [name for name, value in own.items() if there[name] != value and not name.startswith("budget.")]
+    if not names:
+        return ""
     return (
-        f"{file}: {', '.join(names)} changed by hand; a run goes on with what it began with. For other settings make a "
-        f"new run."
-        if names
-        else ""
+        f"{file}: {', '.join(names)} changed by hand; a run goes on with what it began with. "
+        "For other settings make a new run."
     )
 
 

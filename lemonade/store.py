@@ -72,7 +72,8 @@ class RunStore:
             raise LemonadeError(
                 f"{str(folder)[:80]!r}: no folder can be made there ({said}). Choose another --out."
             ) from None
-        if inside := next((parent for parent in folder.resolve().parents if has_begun(parent)), None):
+        real = Path(os.path.realpath(folder))  # unlike `Path.resolve` it takes links that lead in a circle
+        if inside := next((parent for parent in real.parents if has_begun(parent)), None):
             raise LemonadeError(f"{folder} lies inside the run folder {inside}. Choose another --out.")
         if not there:
             return

@@ -134,3 +134,18 @@ def test_output_that_cannot_be_written_is_a_failure(tmp_path, monkeypatch, capsy
 
 def _full(console):
     raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seeds=3", "--set seeds: that is no setting of a run. Give it as --seeds."),
+        ("seed=7", "seed: each run has one of its own. Give methods and how many seeds in its place."),
+        ("method=aging", "method: each run has one of its own. Give methods and how many seeds in its place."),
+        ("dataset=5", "dataset: expected text, got 5."),
+    ],
+)
+def test_what_each_run_has_of_its_own_is_no_setting_for_all(typed, tmp_path, text, said):
+    code, _, err = typed("compare", "--methods", "random", "--set", text, "--out", tmp_path / "out")
+    assert code == 1
+    assert err.startswith(f"error: {said}")

@@ -67,7 +67,7 @@ def test_error_on_another_data_set() -> None:
         resolve(("error", "params", "error@"), 2)
 
 
-@pytest.mark.parametrize("box", [5, (1,), "ab", (1, 2, 3), ("a", "b")])
+@pytest.mark.parametrize("box", [5, (1,), "ab", (1, 2, 3), ("a", "b"), ("1", "100")])
 def test_what_is_no_box_is_named(box: object) -> None:
     with pytest.raises(LemonadeError, match="objective 'mine': expected a box from low to high, such as .1, 100., got"):
         Objective("mine", "x", Kind.CHEAP, box)  # type: ignore[arg-type]
