@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-INTERRUPTED = 130
-"""Exit code of a command that Ctrl-C or SIGTERM ended where there was nothing to save."""
+from lemonade.errors import EXIT_INTERRUPTED
 
 
 def main() -> None:
@@ -21,7 +20,7 @@ def main() -> None:
         command()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""The one exception a person sees: something outside the program is wrong and can be put right."""
+"""The one exception a person sees, for what can be put right outside of the program; what an interrupt exits with."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+
+EXIT_INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C or SIGTERM ended where there was nothing to save."""
 
 
 class LemonadeError(Exception):

@@ -109,7 +109,8 @@ class NetworkGraph:
                 if name not in facts:
                     raise GraphError(f"node '{node.name}': its input '{name}' is no node before it")
             try:
-                facts[node.name] = node_facts(node, facts)
+                inputs = tuple([facts[name].shape for name in node.inputs])
+                facts[node.name] = node_facts(node.op, node.signature, node.attr_items, inputs)
             except ValueError as error:
                 raise GraphError(f"node '{node.name}' ({node.op}): {error}") from None
             read.update(node.inputs)

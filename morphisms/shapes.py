@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from morphisms.ops import OPS, Shape
 from morphisms.ops.base import size
-
-if TYPE_CHECKING:
-    from morphisms.graph import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +25,19 @@ class NodeFacts:
 
 
 @lru_cache(maxsize=65_536)
-def _facts(op: str, signature: str, attrs: tuple[tuple[str, float], ...], inputs: tuple[Shape, ...]) -> NodeFacts:
-    kind, values = OPS[op], dict(attrs)
-    shape = kind.shape(values, inputs)
-    params = sum(size(spec.shape) for spec in kind.tensors(values, inputs).values() if spec.trained)
-    return NodeFacts(shape, params, kind.flops(values, inputs, shape))
-
-
-def node_facts(node: Node, known: Mapping[str, NodeFacts]) -> NodeFacts:
+def node_facts(op: str, signature: str, attrs: tuple[tuple[str, float], ...], inputs: tuple[Shape, ...]) -> NodeFacts:
     """Shape and cost of a node whose inputs are known.
+
+    Args:
+        op: Its operation.
+        signature: Its attributes' values in one text, which sets apart what Python calls equal, such as 1 and 1.0.
+        attrs: Its attributes.
+        inputs: Shapes of its inputs.
 
     Raises:
         ValueError: if the input shapes do not fit the operation.
     """
-    inputs = tuple([known[name].shape for name in node.inputs])
-    return _facts(node.op, node.signature, node.attr_items, inputs)
+    kind, values = OPS[op], dict(attrs)
+    shape = kind.shape(values, inputs)
+    params = sum(size(spec.shape) for spec in kind.tensors(values, inputs).values() if spec.trained)
+    return NodeFacts(shape, params, kind.flops(values, inputs, shape))

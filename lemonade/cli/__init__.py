@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from lemonade import __version__
-from lemonade.__main__ import INTERRUPTED
 from lemonade.cli import (
     bench,
     compare,
@@ -32,7 +31,7 @@ from lemonade.cli import (
     status,
 )
 from lemonade.cli.common import flowing, print_error
-from lemonade.errors import LemonadeError
+from lemonade.errors import EXIT_INTERRUPTED, LemonadeError
 from lemonade.reporting.screen import LOST, allow_any_encoding
 
 __all__ = ["app", "main"]
@@ -101,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     except LemonadeError as error:
         _fail(str(error))
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # what typer makes of an interrupt
+        if end.code == EXIT_INTERRUPTED:  # what typer makes of an interrupt
             raise KeyboardInterrupt from None
         if not end.code and LOST:
             _fail(f"the output could not be written whole: {LOST[0]}.")
