@@ -10,8 +10,9 @@ import pytest
 from run_folders import small_run
 from synthetic import write_run
 
-from lemonade.__main__ import INTERRUPTED, main
+from lemonade.__main__ import main
 from lemonade.cli.running import STOPPED_EARLY
+from lemonade.errors import EXIT_INTERRUPTED
 from lemonade.history import Run
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +38,7 @@ SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids
 @SIGNALS
 @pytest.mark.parametrize("module", ["typer", "rich", "yaml"])
 def test_while_the_command_is_being_imported(tmp_path, module, number):
-    assert stopped_importing(tmp_path, module, number, "front", "nowhere") == (INTERRUPTED, "", "interrupted\n")
+    assert stopped_importing(tmp_path, module, number, "front", "nowhere") == (EXIT_INTERRUPTED, "", "interrupted\n")
 
 
 @SIGNALS
@@ -72,5 +73,5 @@ def test_while_a_run_is_being_read(tmp_path, monkeypatch, capsys, words):
     monkeypatch.setattr(Run, "member", interrupted)
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == INTERRUPTED
+    assert ended.value.code == EXIT_INTERRUPTED
     assert capsys.readouterr().err == "interrupted\n"

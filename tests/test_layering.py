@@ -66,7 +66,7 @@ WALLS: dict[str, set[str]] = {
     "retraining": {"assembly", "data", "history", "members", "training"},
     "references": {"assembly", "history", "training"},
     "subject": {"history", "members", "retraining"},
-    "predicting": {"data", "evaluate", "history", "subject"},
+    "predicting": {"data", "evaluate", "history", "members", "subject"},
     "exporting": {"contract", "data", "history", "members", "onnx_program", "retraining", "subject"},
     # what is shown of a run: by its folder alone
     "reporting": {"deciding", "front", "frontview", "history", "members", "objectives", "references", "retraining"},
