@@ -334,7 +334,7 @@ class Assembly:
                 pack(dataset, others[name])
         except (OSError, SafetensorError) as error:
             raise LemonadeError(f"{work}: the data cannot be laid out for the workers ({error}).") from None
-        names = [objective.name for objective in self.objectives]
+        names = [objective.name for objective in self.objectives if objective.kind is Kind.EXPENSIVE]
         self._workers.prepare(work / "data.safetensors", others, names, str(self.device), self.config.plugins)
         return self._workers
 

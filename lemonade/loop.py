@@ -79,7 +79,8 @@ class Loop:
         finally:
             self.evaluator.close()  # before the folder is let go of: a worker may still be writing into it
         if not self.tracker.trained and (self.search.finished or (self.first_failure and not self.stop.requests)):
-            self.store.end(INTERRUPTED)  # once the cause is mended, it can go on
+            # what was tried is not tried again: without a start network that was trained there is nothing to go on with
+            self.store.end(EXHAUSTED if self.search.finished else INTERRUPTED)
             raise LemonadeError(
                 f"no network could be trained; the first failure: {self._first_failure()}{self._cure()}"
             )
@@ -201,6 +202,8 @@ class Loop:
         if self.queue and self.beforehand.measures:
             self.evaluator.settle()  # a worker that still imports torch would be measured as latency
         for candidate in list(self.queue):
+            if self.budget.evaluations is not None and self.tracker.evaluations >= self.budget.evaluations:
+                break
             rejected = self.beforehand.rejected(candidate, self.candidates.get(candidate.parent or ""))
             if rejected is not None:
                 self.queue.remove(candidate)

@@ -203,7 +203,7 @@ def resolve(
         LemonadeError: for an unknown name, one given twice, an order other than ``error`` first, no objective that is
             known before training, or a box for an objective that is not in play.
     """
-    found = [_named(name, classes) for name in names]
+    found = [of_name(name, classes) for name in names]
     twice = next((name for name in names if list(names).count(name) > 1), None)
     if twice is not None:
         raise LemonadeError(f"objectives: '{twice}' is named twice.")
@@ -329,7 +329,12 @@ def _is_newer_version(function: Measure, known: Measure | None) -> bool:
     return all(getattr(function, name, None) == getattr(known, name, function) for name in names)
 
 
-def _named(name: str, classes: int) -> Objective:
+def of_name(name: str, classes: int) -> Objective:
+    """The objective of a name, as `resolve` finds it, with its own box.
+
+    Raises:
+        LemonadeError: if there is none.
+    """
     chance = (0.0, 1 - 1 / max(classes, 2))
     error = replace(OBJECTIVES["error"], box=chance)
     if name == "error":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lemonade.assembly import Assembly
@@ -25,6 +26,27 @@ def free_folder(config: Config, parent: Path = Path("runs")) -> Path:
     while (parent / f"{stem}-{number}").exists():
         number += 1
     return parent / f"{stem}-{number}"
+
+
+@contextmanager
+def own_folder(config: Config, parent: Path = Path("runs")) -> Iterator[Path]:
+    """The `free_folder`, made at once, so that searches that begin together take different ones.
+
+    It is removed again if no run begins in it.
+    """
+    was_there, folder = parent.is_dir(), None
+    while folder is None:
+        wanted = free_folder(config, parent)
+        with suppress(FileExistsError):  # another search was faster
+            wanted.mkdir(parents=True)
+            folder = wanted
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+            if not was_there:
+                parent.rmdir()
 
 
 def run_search(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.numbers import duration
 from lemonade.reporting.picture import draw_front
-from lemonade.run import free_folder, resume_search, run_search
+from lemonade.run import own_folder, resume_search, run_search
 from lemonade.runfolder import CONFIG
 from lemonade.settings import flat, given, make_config, new_budget
 from lemonade.tracker import OnEvent
@@ -40,7 +41,8 @@ def search(
         made = make_config(None, {**flat(config), **given(settings)})
     else:
         made = make_config(config, given(settings))
-    return _drawn(run_search(made, Path(out) if out is not None else free_folder(made), on_event))
+    with own_folder(made) if out is None else nullcontext(Path(out)) as folder:
+        return _drawn(run_search(made, folder, on_event))
 
 
 def resume(

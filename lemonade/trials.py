@@ -96,6 +96,8 @@ def compare(
             on_plan(plan)
         with locked(Path(out), "Choose another --out."):
             known += carry_out(plan, extended, on_run, stop)
+        if not known:
+            raise LemonadeError("no run came so far that there is anything to compare. Go on with the same command.")
     elif settings:
         raise LemonadeError(f"{', '.join(settings)}: settings are for runs to be made; name methods to run.")
     comparison = Comparison(known, by, within)
@@ -164,7 +166,8 @@ def carry_out(
             run = resume_search(one.folder, one.config.budget if one.folder in extended else None, stop=stop)
         else:
             run = run_search(one.config, one.folder, stop=stop)
-        done.append(run)
+        if run.evaluations or not stop.requests:  # one that was stopped while it was loading has nothing to compare
+            done.append(run)
         if on_run is not None:
             on_run(one, run)
         if stop.requests:

@@ -8,6 +8,11 @@ from run_folders import FACTS, run_of_errors
 from typer.testing import CliRunner
 
 from lemonade.cli import app, main
+from lemonade.errors import LemonadeError
+from lemonade.history import Run
+from lemonade.journal import INTERRUPTED
+from lemonade.store import RunStore
+from lemonade.trials import compare
 
 
 def run(*arguments):
@@ -35,7 +40,7 @@ def test_run_folders_are_compared_in_a_table_and_in_words(two):
 def test_out_is_written_to(two, tmp_path):
     found = run(*two, "--out", tmp_path / "out")
     assert found.exit_code == 0
-    assert found.stdout.splitlines()[-1].startswith("Page, pictures and tables are in ")
+    assert "Page, pictures and tables are in" in found.stdout
     assert (tmp_path / "out" / "comparison.html").stat().st_size > 10_000
 
 
@@ -134,6 +139,20 @@ def test_output_that_cannot_be_written_is_a_failure(tmp_path, monkeypatch, capsy
 
 def _full(console):
     raise OSError(28, "No space left on device")
+
+
+def test_a_run_stopped_before_its_first_network_is_left_out(tmp_path, two, monkeypatch):
+    def stopped(config, folder, stop):
+        stop.requests = 1
+        with RunStore.create(folder, config, FACTS) as store:
+            store.end(INTERRUPTED)
+        return Run.load(folder)
+
+    monkeypatch.setattr("lemonade.trials.run_search", stopped)
+    found = compare(two, methods="random", out=tmp_path / "out", evaluations=2)
+    assert [group.name for group in found.groups] == ["lemonade", "random"]
+    with pytest.raises(LemonadeError, match="no run came so far that there is anything to compare. Go on with the sam"):
+        compare(methods="random", out=tmp_path / "other", evaluations=2)
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def inline(dataset, folder):
 def workers(dataset, folder):
     evaluator = WorkerEvaluator(2)
     pack(dataset, folder / "data")
-    evaluator.prepare(folder / "data", {}, ("error", "params"), "cpu", ())
+    evaluator.prepare(folder / "data", {}, ("error",), "cpu", ())
     return evaluator
 
 
@@ -347,7 +347,7 @@ class TestWorkers:
         evaluator = WorkerEvaluator(1)
         try:
             with pytest.raises(LemonadeError, match="a worker process ended before its first job: .*No such file"):
-                evaluator.prepare(tmp_path / "gone", {}, ("error", "params"), "cpu", ())
+                evaluator.prepare(tmp_path / "gone", {}, ("error",), "cpu", ())
         finally:
             evaluator.close()
 

@@ -3,6 +3,7 @@
 import pytest
 from fake_runs import start
 
+import lemonade
 from lemonade.errors import LemonadeError
 from lemonade.history import Run
 from lemonade.objectives import OBJECTIVES, Kind, Objective
@@ -71,3 +72,11 @@ class TestOwnObjectives:
         monkeypatch.setattr("lemonade.evaluate.measured.measure", broken)
         with pytest.raises(LemonadeError, match="c0000 failed: ZeroDivisionError: in the plug-in"):
             start(tmp_path / "r", objectives=("error", "params", "latency_ms"))
+
+
+def test_a_cheap_one_of_a_script_needs_no_plug_in_file(tmp_path, monkeypatch):
+    own = Objective("nodes", "nodes", Kind.CHEAP, (1, 100), measure=len)
+    monkeypatch.setitem(OBJECTIVES, "nodes", own)
+    few = {"evaluations": 1, "child_examples": 200, "training.initial_factor": 1, "workers": 1}
+    run = lemonade.search(objectives=["error", "nodes"], out=tmp_path / "r", **few)
+    assert [one.values["nodes"] for one in run.front] == [len(one.graph) for one in run.front]

@@ -12,7 +12,7 @@ import lemonade
 from lemonade.config import BudgetSettings, Config, SpaceSettings
 from lemonade.dryrun import describe
 from lemonade.errors import LemonadeError
-from lemonade.run import free_folder
+from lemonade.run import free_folder, own_folder
 from lemonade.settings import flat, make_config
 
 TERMINAL = {"as_json", "quiet", "references"}
@@ -127,3 +127,13 @@ def test_default_folders_are_numbered(tmp_path):
     assert first.name == "digits-lemonade-1"
     first.mkdir()
     assert free_folder(config(), tmp_path).name == "digits-lemonade-2"
+
+
+def test_searches_that_begin_together_take_different_folders(tmp_path):
+    with own_folder(config(), tmp_path / "runs") as one, own_folder(config(), tmp_path / "runs") as other:
+        assert [one.name, other.name] == ["digits-lemonade-1", "digits-lemonade-2"]
+        (other / "journal.jsonl").touch()
+    assert other.exists() and not one.exists()
+    with own_folder(config(), tmp_path / "new") as one:
+        assert one.is_dir()
+    assert not (tmp_path / "new").exists()

@@ -9,7 +9,7 @@ from lemonade.config import BudgetSettings
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.fake import FakeEvaluator
 from lemonade.history import Run
-from lemonade.journal import INTERRUPTED, read_journal
+from lemonade.journal import EXHAUSTED, INTERRUPTED, read_journal
 from lemonade.loop import Stop
 from lemonade.run import run_search
 from lemonade.settings import make_config
@@ -112,6 +112,7 @@ class TestHopeless:
         fail = {f"c{k:04d}": Status.OUT_OF_MEMORY for k in range(5)}
         with pytest.raises(LemonadeError, match="no network could be trained; the first failure: c000. out of memory"):
             start(tmp_path / "r", fail=fail)
+        assert Run.load(tmp_path / "r").ended == EXHAUSTED  # none is tried twice, so there is nothing to go on with
 
     def test_a_run_whose_children_all_fail_ends(self, tmp_path):
         fail = {f"c{k:04d}": Status.FAILED for k in range(5, 100)}

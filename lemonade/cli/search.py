@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
@@ -11,7 +12,7 @@ from lemonade.cli import common, options, running
 from lemonade.config import Config
 from lemonade.dryrun import describe
 from lemonade.reporting import screen
-from lemonade.run import free_folder
+from lemonade.run import free_folder, own_folder
 from lemonade.settings import make_config
 from lemonade.store import RunStore
 
@@ -69,11 +70,12 @@ def search(
     )
     checked = make_config(config, settings)
     # the run's own checks come later, with torch; a folder that is taken is said at once
-    folder = free_folder(checked) if out is None else out
-    RunStore.check_free(folder)
+    if out is not None:
+        RunStore.check_free(out)
     if dry_run:
-        _describe(checked, folder)
-    else:
+        _describe(checked, out or free_folder(checked))
+        return
+    with own_folder(checked) if out is None else nullcontext(out) as folder:
         raise typer.Exit(running.start(checked, folder, quiet))
 
 

@@ -60,6 +60,7 @@ class Contest:
         larger: Chance that a run of the first has the larger hypervolume (A12); 0.5 means no difference.
         p: Mann and Whitney's; None where a group has one run only.
         corrected: The same by Holm over all contests.
+        least: What that could have come to at least, with so many runs and the other contests as they are.
         needed: By examples and seconds: what the second had spent when its median curve reached its final median, and
             what the first had; None if it never did.
     """
@@ -71,12 +72,8 @@ class Contest:
     larger: float
     p: float | None
     corrected: float | None
+    least: float
     needed: dict[By, tuple[float | None, float | None]]
-
-    @property
-    def least_p(self) -> float:
-        """The least p that so many runs can come to."""
-        return least_p(*self.runs)
 
 
 class Comparison:
@@ -145,7 +142,12 @@ class Comparison:
         """The first group against each other one."""
         first, *others = self.groups
         found = {other.name: mann_whitney(self.volumes(first), self.volumes(other)) for other in others}
-        corrected = holm({name: p for name, p in found.items() if p is not None})
+        tested = {name: p for name, p in found.items() if p is not None}
+        corrected = holm(tested)
+
+        def least(other: Group) -> float:
+            return holm({**tested, other.name: least_p(len(first.courses), len(other.courses))})[other.name]
+
         return [
             Contest(
                 first.name,
@@ -155,6 +157,7 @@ class Comparison:
                 larger(self.volumes(first), self.volumes(other)),
                 found[other.name],
                 corrected.get(other.name),
+                least(other),
                 {by: self._needed(first, other, by) for by in AXES},
             )
             for other in others

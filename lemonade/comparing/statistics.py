@@ -12,6 +12,9 @@ Name = TypeVar("Name", bound=Hashable)
 ALPHA = 0.05
 """Below, a difference is called significant."""
 
+MOST_DEALS = 20_000
+"""Ways to deal values out to two samples that are gone through one by one; 8 and 8 values have 12,870."""
+
 
 def larger(first: Sequence[float], second: Sequence[float]) -> float:
     """Chance that a value drawn from the first is larger than one from the second, ties halved.
@@ -28,12 +31,19 @@ def larger(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def mann_whitney(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Two-sided p-value of Mann and Whitney's U test, exact without ties; None if one holds fewer than two values."""
+    """Two-sided p-value of Mann and Whitney's U test; None if one holds fewer than two values.
+
+    Exact without ties, and with ties where there are few enough ways to deal the values out; else by the normal law.
+    """
     if min(len(first), len(second)) < 2:
         return None
-    from scipy.stats import mannwhitneyu
+    from scipy.stats import PermutationMethod, mannwhitneyu
 
-    return float(mannwhitneyu(first, second).pvalue)
+    method: Any = "exact"
+    if len({*first, *second}) < len(first) + len(second):
+        few = comb(len(first) + len(second), len(first)) <= MOST_DEALS
+        method = PermutationMethod(n_resamples=MOST_DEALS) if few else "asymptotic"
+    return float(mannwhitneyu(first, second, method=method).pvalue)
 
 
 def least_p(first: int, second: int) -> float:

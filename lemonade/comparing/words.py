@@ -52,7 +52,7 @@ def contest_sentence(one: Contest, contests: int) -> str:
     )
     if corrected < ALPHA:
         return f"{line}. That is significant ({held})."
-    if one.least_p * contests >= ALPHA:
+    if one.least >= ALPHA:
         return (
             f"{line}. That is not significant ({held}), and with {one.runs[0]} and {one.runs[1]} runs in "
             f"{numbers.quantity(contests, 'comparison')} it could not be, however large the difference: run more seeds."

@@ -53,7 +53,7 @@ def _prepare(setup: dict[str, Any]) -> Any:
 
     from lemonade.data.packed import unpack
     from lemonade.evaluate.child import Bench, evaluate_child
-    from lemonade.objectives import Kind, resolve
+    from lemonade.objectives import of_name
     from lemonade.plugins import load_plugins
     from lemonade.types import Job
 
@@ -62,9 +62,7 @@ def _prepare(setup: dict[str, Any]) -> Any:
     device = torch.device(setup["device"])
     dataset = unpack(Path(setup["dataset"])).to(device)
     others = {name: unpack(Path(path)).to(device) for name, path in setup["others"].items()}
-    objectives = resolve(setup["objectives"], len(dataset.classes))
-    expensive = [objective for objective in objectives if objective.kind is Kind.EXPENSIVE]
-    bench = Bench(dataset, others, expensive, device)
+    bench = Bench(dataset, others, [of_name(one, len(dataset.classes)) for one in setup["objectives"]], device)
     return lambda job: evaluate_child(Job.from_json(job), bench).to_json()
 
 

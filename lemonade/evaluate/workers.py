@@ -86,7 +86,7 @@ class WorkerEvaluator:
         Args:
             dataset: File that `lemonade.data.packed.pack` wrote.
             others: Such files by the name of the objective that reads them.
-            objectives: Names of all objectives.
+            objectives: Names of those that a trained network is measured by.
             device: Where to train.
             plugins: Python files to import first.
 
@@ -133,11 +133,14 @@ class WorkerEvaluator:
         self._listen(timeout)
         results = []
         for position, worker in enumerate(self._workers):
+            has_ended = worker.process.poll() is not None
+            if has_ended:
+                self._listen(0.0)  # its answer may have come in the meantime
             while worker.messages:
                 results.append(Evaluation.from_json(worker.messages.popleft()))
                 worker.job = None
             late = worker.is_late
-            if late or worker.process.poll() is not None:
+            if late or has_ended:
                 if not worker.ready:
                     self._stillborn += 1
                 if self._stillborn >= MOST_STILLBORN:  # its successor would do no better
