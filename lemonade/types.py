@@ -311,8 +311,12 @@ class Evaluation:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it was trained from fresh weights: its run inherits nothing, or what it inherited was lost."""
-        return "inherited" not in self.stages or bool(self.payload.get(RESTARTED))
+        """Whether it was trained from fresh weights: its run inherits nothing, or what it inherited was lost.
+
+        Of one that failed or was given up it is not known.
+        """
+        known = self.status not in (Status.FAILED, Status.TIMED_OUT)
+        return known and ("inherited" not in self.stages or bool(self.payload.get(RESTARTED)))
 
 
 @dataclass(frozen=True)

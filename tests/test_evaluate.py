@@ -334,6 +334,7 @@ class TestWorkers:
             assert result.status is Status.TIMED_OUT
             assert result.message == "given up after 1 s"
             assert result.examples == 10_000_000
+            assert not result.is_fresh
         finally:
             evaluator.close()
 
