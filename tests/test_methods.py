@@ -32,7 +32,7 @@ def make_setting(seed=1, limits=None, space="network", **search):
     search = {"proposals": 30, "children": 6, "population": 8, "sample": 3, **search}
     if space == "table":
         own = {f"search.{name}": value for name, value in {**ON_TABLES, **search}.items()}
-        config = make_config(None, {**own, "limits": limits, "seed": seed})
+        config = make_config(None, {**own, "limits": limits or {}, "seed": seed})
         return table_setting({text: {"params": price(text)} for text in ROWS}, config)
     settings = SearchSettings(**search)
     kind = SPACES[space]
