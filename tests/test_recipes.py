@@ -3,12 +3,14 @@
 import csv
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 RECIPES = Path(__file__).parent.parent / "runs" / "recipes"
 
@@ -17,6 +19,24 @@ def run(script, *arguments):
     done = subprocess.run([sys.executable, str(RECIPES / script), *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def refused(monkeypatch):
+    """Calls a script that refuses its arguments, and returns its line; here, since importing torch takes seconds."""
+    threads = torch.get_num_threads()
+
+    def call(script, *arguments):
+        path = RECIPES / "inheritance" / script
+        monkeypatch.syspath_prepend(path.parent)
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(path), run_name="__main__")
+        assert isinstance(ended.value.code, str)  # the interpreter prints it, and exits with 1
+        return f"{ended.value.code}\n"
+
+    yield call
+    torch.set_num_threads(threads)
 
 
 def test_the_study_of_inheriting_goes_on_and_judges_on_test_images(tmp_path):
@@ -50,42 +70,39 @@ def test_ladders_alone_see_as_many_images_as_they_are_given(tmp_path):
     ]
 
 
-def test_a_study_takes_up_no_search_of_another_one(tmp_path):
+def test_a_study_takes_up_no_search_of_another_one(tmp_path, refused):
     few = ["--child-examples", "500", "--set", "training.initial_factor=1", "--seeds", "1", "--arms", "scratch-1"]
     few += ["--runs", tmp_path / "runs"]
     run("inheritance/study.py", "--examples", "2000", "--out", tmp_path / "out", *few)
     journal = (tmp_path / "runs/scratch-1-1/journal.jsonl").read_bytes()
 
-    def refused(*arguments):
-        command = [sys.executable, RECIPES / "inheritance/study.py", *few, *arguments]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-        assert done.returncode == 1
-        return done.stderr
+    def said(*arguments):
+        return refused("study.py", *few, *arguments)
 
     other, out = ["--out", tmp_path / "other"], ["--out", tmp_path / "out"]
-    assert "holds a run with data.flip=null, but true is asked for" in refused(
+    assert "holds a run with data.flip=null, but true is asked for" in said(
         "--examples", "2000", "--set", "data.flip=true", *other
     )
-    assert "had a smaller budget" in refused("--examples", "3000", *other)
-    assert "its weights were deleted once it had been judged" in refused("--examples", "2000", *other)
+    assert "had a smaller budget" in said("--examples", "3000", *other)
+    assert "its weights were deleted once it had been judged" in said("--examples", "2000", *other)
     row = tmp_path / "out/rows/scratch-1-1.json"
     text = row.read_text()
     row.write_text(text[:40])  # killed while it was written by a version that did not write it whole
-    assert "rows/scratch-1-1.json: cannot be read" in refused("--examples", "2000", *out)
+    assert "rows/scratch-1-1.json: cannot be read" in said("--examples", "2000", *out)
     row.write_text(text)
-    assert "scratch-1-1.yaml has budget.examples=2000, but 3000 is asked for" in refused("--examples", "3000", *out)
-    assert "scratch-1-1.yaml has data.flip=None" in refused("--examples", "2000", "--set", "data.flip=true", *out)
-    assert "scratch-1-1.yaml has training.momentum=0.9" in refused(
+    assert "scratch-1-1.yaml has budget.examples=2000, but 3000 is asked for" in said("--examples", "3000", *out)
+    assert "scratch-1-1.yaml has data.flip=None" in said("--examples", "2000", "--set", "data.flip=true", *out)
+    assert "scratch-1-1.yaml has training.momentum=0.9" in said(
         "--examples", "2000", "--set", "training.momentum=0.8", *out
     )
     other_arm = ["--examples", "3000", "--arms", "scratch-2", *out]
-    assert "scratch-1-1.yaml has budget.examples=2000, but 3000 is asked for" in refused(*other_arm)
-    assert "scratch-1-1.yaml has boxes=" in refused("--examples", "2000", "--error", "0", "0.5", *out)
+    assert "scratch-1-1.yaml has budget.examples=2000, but 3000 is asked for" in said(*other_arm)
+    assert "scratch-1-1.yaml has boxes=" in said("--examples", "2000", "--error", "0", "0.5", *out)
     assert (tmp_path / "runs/scratch-1-1/journal.jsonl").read_bytes() == journal
     shutil.copy(tmp_path / "out/rows/scratch-1-1.json", tmp_path / "out/rows/ladder-1.json")
     shutil.copy(tmp_path / "out/config/scratch-1-1.yaml", tmp_path / "out/config/ladder-1.yaml")
     ladder = ["--examples", "2000", "--set", "training.momentum=0.8", "--arms", "ladder", *out]
-    assert "ladder-1.yaml has " in refused(*ladder)
+    assert "ladder-1.yaml has " in said(*ladder)
 
 
 def test_names_of_one_setting_are_one_setting(tmp_path):
@@ -106,12 +123,10 @@ def test_names_of_one_setting_are_one_setting(tmp_path):
         ("ladder --examples 900 --params 1 2", "a ladder needs chains within --params"),
     ],
 )
-def test_arms_are_checked_before_anything_is_trained(tmp_path, arm, said):
-    command = [sys.executable, RECIPES / "inheritance/study.py", "--time", "30s", "--arms", *arm.split()]
-    done = subprocess.run(
-        [*command, "--runs", tmp_path / "runs", "--out", tmp_path / "out"], capture_output=True, text=True
-    )
-    assert done.returncode == 1 and done.stderr.startswith("error: ") and said in done.stderr
+def test_arms_are_checked_before_anything_is_trained(tmp_path, refused, arm, said):
+    folders = ["--runs", tmp_path / "runs", "--out", tmp_path / "out"]
+    line = refused("study.py", "--time", "30s", "--arms", *arm.split(), *folders)
+    assert line.startswith("error: ") and said in line
     assert not (tmp_path / "runs").exists()
 
 
@@ -183,8 +198,7 @@ def test_networks_are_cut_out_and_taught(tmp_path):
 
 
 @pytest.mark.parametrize("recipe", ["operators", "cycles", "teaching", "study"])
-def test_settings_of_recipes_are_checked_in_a_line(tmp_path, recipe):
-    command = [sys.executable, RECIPES / f"inheritance/{recipe}.py", "--set", "training.foo=1", "--out", tmp_path / "o"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and re.fullmatch(r"error: .*'training\.foo' is not a setting.*\n", done.stderr)
+def test_settings_of_recipes_are_checked_in_a_line(tmp_path, refused, recipe):
+    line = refused(f"{recipe}.py", "--set", "training.foo=1", "--out", tmp_path / "o")
+    assert re.fullmatch(r"error: .*'training\.foo' is not a setting.*\n", line)
     assert list((tmp_path / "o").iterdir()) == []
