@@ -14,7 +14,7 @@ from lemonade.numbers import duration
 from lemonade.reporting.picture import draw_front
 from lemonade.run import own_folder, resume_search, run_search
 from lemonade.runfolder import CONFIG
-from lemonade.settings import flat, given, make_config, new_budget
+from lemonade.settings import differing, flat, given, make_config, new_budget
 from lemonade.tracker import OnEvent
 
 
@@ -81,10 +81,9 @@ def edited(run: Run) -> str:
     """What somebody has changed in the config of a run, which its journal overrules; empty if nothing."""
     file = run.folder / CONFIG
     try:
-        there, own = flat(make_config(file)), flat(run.config)
+        names = differing(run.config, make_config(file))
     except LemonadeError:  # unreadable, or of another version: it is written anew
         return ""
-    names = [name for name, value in own.items() if there[name] != value and not name.startswith("budget.")]
     if not names:
         return ""
     return (

@@ -29,6 +29,7 @@ SHORT = {
     "inherit": "search.inherit",
     "limit": "limits",
 }
+BY_OBJECTIVE = ("limits.", "boxes.")
 MOST_SEEDS = 10_000
 """What is typed beyond is a slip."""
 SECTIONS = ("space", "budget", "data", "search", "selection", "training", "latency")
@@ -64,6 +65,12 @@ def flat(config: Config) -> dict[str, Any]:
     return found
 
 
+def differing(one: Config, other: Config) -> list[str]:
+    """Dotted names of the settings that two configs have otherwise, those of the budget aside."""
+    mine, theirs = flat(one), flat(other)
+    return [name for name in mine if mine[name] != theirs[name] and not name.startswith("budget.")]
+
+
 def dotted(name: str, value: object = None) -> str:
     """The name of a setting in full: ``"budget.time"`` for ``"time"`` (see `SHORT`); ``space`` with a name is it."""
     return "space.name" if name == "space" and not isinstance(value, Mapping) else SHORT.get(name, name)
@@ -74,7 +81,7 @@ def make_config(file: str | Path | None = None, settings: Mapping[str, Any] | No
 
     Args:
         file: A YAML file with the sections of `Config`; None starts from the defaults.
-        settings: Dotted or short names (see `SHORT`) to values; None is that of a setting without one.
+        settings: Dotted or short names (see `SHORT`) to values; None, as YAML's null, undoes what the file says.
 
     Raises:
         LemonadeError: for a file that cannot be read, an unknown name or a value out of range, naming file and line.
@@ -161,9 +168,8 @@ def parse_limits(texts: list[str], option: str) -> dict[str, float]:
 
 
 def _put(tree: dict[str, Any], name: str, value: Any) -> None:
-    # names of objectives, which are keys of mappings, may hold points themselves
-    whole = next((one for one in setting_names() if name.startswith(f"{one}.")), None)
-    *sections, last = [*whole.split("."), name.removeprefix(f"{whole}.")] if whole else name.split(".")
+    # names of objectives may hold points themselves
+    *sections, last = name.split(".", maxsplit=1 if name.startswith(BY_OBJECTIVE) else -1)
     for section in sections:
         inner = tree.setdefault(section, {})
         if not isinstance(inner, dict):

@@ -21,7 +21,7 @@ from lemonade.loop import Stop
 from lemonade.plugins import load_plugins
 from lemonade.run import resume_search, run_search
 from lemonade.runfolder import has_begun
-from lemonade.settings import check_series, dotted, given, make_config, parse_assignment, with_budget
+from lemonade.settings import check_series, differing, dotted, given, make_config, parse_assignment, with_budget
 
 AGREED = {"dataset", "objectives", "boxes", "limits", "limit", "selection", "data", "budget", "seed", "method"}
 """Settings and sections that no method of a comparison has for itself."""
@@ -184,13 +184,12 @@ def _check_changes(method: str, changes: Mapping[str, Any]) -> None:
 
 
 def _check_same(one: Planned, before: Run) -> None:
-    wanted, there = flat_settings(one.config), flat_settings(before.config)
-    for name, value in wanted.items():
-        if not name.startswith("budget.") and value != there[name]:
-            raise LemonadeError(
-                f"{one.folder} holds a run with {name}={there[name]}, but {value} is asked for. "
-                "Give the same settings, or another folder for new runs."
-            )
+    if names := differing(one.config, before.config):
+        there, wanted = (flat_settings(config)[names[0]] for config in (before.config, one.config))
+        raise LemonadeError(
+            f"{one.folder} holds a run with {names[0]}={there}, but {wanted} is asked for. "
+            "Give the same settings, or another folder for new runs."
+        )
     for name, value in one.config.budget:
         had = getattr(before.budget, name)
         if (value is None) != (had is None) or (value is not None and value < had):

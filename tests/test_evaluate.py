@@ -1,19 +1,15 @@
-"""One child's evaluation, and the evaluators that carry it out: the same suite for the inline and the worker one."""
+"""One child's evaluation, and the packed data and the device that it is given."""
 
 import dataclasses
 import math
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import joblib
 import pytest
 import torch
+from jobs import CPU, GRAPH, bench_on, child_job, start_job, trained_parent
 
 from lemonade.config import DataSettings, TrainingSettings
 from lemonade.data import Split, load_dataset
@@ -21,16 +17,11 @@ from lemonade.data.packed import pack, unpack
 from lemonade.errors import LemonadeError
 from lemonade.evaluate.child import Bench, evaluate_child, inherited_rate
 from lemonade.evaluate.devices import resolve_device, worker_count
-from lemonade.evaluate.inline import InlineEvaluator
-from lemonade.evaluate.workers import WorkerEvaluator
 from lemonade.objectives import Kind, Objective, resolve
 from lemonade.spaces.network import chain
-from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Candidate, Hurdle, Job, Status, Stored
-from morphisms import OPERATORS, build_module, initial_weights, load_weights
+from lemonade.types import EARLY_LOSS, RESTARTED, RUN_FAULT, Hurdle, Status, Stored
+from morphisms import build_module, initial_weights, load_weights
 from morphisms.operators import site
-
-CPU = torch.device("cpu")
-GRAPH = chain((1, 8, 8), 10, 4, 3)
 
 
 @pytest.fixture(scope="module")
@@ -40,38 +31,12 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def bench(dataset):
-    return Bench(dataset, {}, resolve(("error", "params"), 10)[:1], CPU)
+    return bench_on(dataset)
 
 
 @pytest.fixture(scope="module")
 def parent(dataset, tmp_path_factory):
-    """A trained parent: its weights' path."""
-    output = tmp_path_factory.mktemp("parent") / "p.safetensors"
-    bench = Bench(dataset, {}, resolve(("error", "params"), 10)[:1], CPU)
-    result = evaluate_child(start_job(output, examples=12_000), bench)
-    assert result.status is Status.OK
-    return output
-
-
-def candidate(graph=GRAPH, morphisms=(), parent=None, examples=1_000, name="c0000"):
-    return Candidate(name, graph, "key", parent, tuple(morphisms), 0, {"params": 1.0}, examples, 7)
-
-
-def start_job(output, examples=1_000, training=None):
-    return Job(candidate(examples=examples), training or TrainingSettings(), True, None, str(output))
-
-
-def child_job(output, parent, operator, where, examples=2_000, **changes):
-    record = OPERATORS[operator].record(GRAPH, where, 3)
-    graph = OPERATORS[operator].rewrite(GRAPH, where).child
-    job = Job(
-        candidate(graph, [record], "c0000", examples, "c0001"),
-        TrainingSettings(),
-        True,
-        Stored(GRAPH, str(parent)),
-        str(output),
-    )
-    return dataclasses.replace(job, **changes)
+    return trained_parent(dataset, tmp_path_factory.mktemp("parent") / "p.safetensors")
 
 
 class TestChild:
@@ -218,162 +183,6 @@ class TestChild:
         )
         assert result.status is Status.FAILED
         assert "objective 'odd' returned nan; expected a finite number" in result.message
-
-
-def inline(dataset, folder):
-    return InlineEvaluator(Bench(dataset, {}, resolve(("error", "params"), 10)[:1], CPU))
-
-
-def workers(dataset, folder):
-    evaluator = WorkerEvaluator(2)
-    pack(dataset, folder / "data")
-    evaluator.prepare(folder / "data", {}, ("error",), "cpu", ())
-    return evaluator
-
-
-def wait(evaluator, count=1, seconds=60):
-    results, end = [], time.monotonic() + seconds
-    while len(results) < count and time.monotonic() < end:
-        results += evaluator.poll(0.5)
-    return results
-
-
-def wait_for_room(evaluator, seconds=60):
-    end = time.monotonic() + seconds
-    while not evaluator.room and time.monotonic() < end:
-        assert evaluator.poll(0.2) == []
-
-
-@pytest.fixture(scope="module", params=[inline, workers])
-def evaluator(request, dataset, tmp_path_factory):
-    made = request.param(dataset, tmp_path_factory.mktemp("evaluator"))
-    yield made
-    made.close()
-    made.close()
-
-
-class TestConformance:
-    def test_what_goes_in_comes_out(self, evaluator, tmp_path):
-        assert evaluator.room >= 1
-        evaluator.submit(start_job(tmp_path / "w"))
-        (result,) = wait(evaluator)
-        assert (result.id, result.status) == ("c0000", Status.OK)
-        assert (tmp_path / "w").exists()
-        assert evaluator.poll(0.0) == []
-
-    def test_results_do_not_depend_on_the_evaluator(self, evaluator, bench, parent, tmp_path):
-        def job(name):
-            return child_job(tmp_path / name, parent, "prune", site("conv3", channels=4))
-
-        here = evaluate_child(job("a"), bench)
-        evaluator.submit(job("b"))
-        (there,) = wait(evaluator)
-        # bits are promised for one thread count, and the workers have one thread each
-        if torch.get_num_threads() == 1:
-            assert there.values == here.values
-        else:
-            assert math.isclose(there.values["error_smoothed"], here.values["error_smoothed"], abs_tol=0.02)
-
-    def test_a_failure_leaves_it_usable(self, evaluator, tmp_path):
-        evaluator.submit(child_job(tmp_path / "w", tmp_path / "gone", "continue", site()))
-        (result,) = wait(evaluator)
-        assert result.status is Status.FAILED
-        evaluator.submit(start_job(tmp_path / "v"))
-        assert wait(evaluator)[0].status is Status.OK
-
-
-class TestWorkers:
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-    def test_what_asks_the_whole_job_to_stop_is_for_its_parent(self, dataset, tmp_path, number):
-        evaluator = workers(dataset, tmp_path)
-        try:
-            evaluator.settle()
-            evaluator.submit(start_job(tmp_path / "w"))
-            for worker in evaluator._workers:
-                os.kill(worker.process.pid, number)
-            assert wait(evaluator)[0].status is Status.OK
-        finally:
-            evaluator.close()
-
-    def test_it_settles_once_the_successor_of_a_killed_one_is_ready(self, dataset, tmp_path):
-        evaluator = workers(dataset, tmp_path)
-        try:
-            evaluator.settle()
-            evaluator.submit(start_job(tmp_path / "w", examples=10_000_000))
-            os.kill(next(one for one in evaluator._workers if one.job).process.pid, signal.SIGKILL)
-            wait(evaluator)
-            assert not all(one.ready for one in evaluator._workers)
-            evaluator.settle()
-            assert all(one.ready for one in evaluator._workers)
-        finally:
-            evaluator.close()
-
-    def test_a_killed_worker_is_a_failed_child_and_is_replaced(self, dataset, tmp_path):
-        evaluator = workers(dataset, tmp_path)
-        try:
-            wait_for_room(evaluator)
-            evaluator.submit(start_job(tmp_path / "w", examples=10_000_000))
-            busy = next(one for one in evaluator._workers if one.job)
-            os.kill(busy.process.pid, signal.SIGKILL)
-            (result,) = wait(evaluator)
-            assert result.status is Status.FAILED
-            assert "its worker process ended (signal 9; the system may have run out of memory)" in result.message
-            assert result.examples == 10_000_000  # nobody knows what it saw
-            wait_for_room(evaluator)
-            evaluator.submit(start_job(tmp_path / "v"))
-            assert wait(evaluator)[0].status is Status.OK
-        finally:
-            evaluator.close()
-
-    def test_a_child_that_takes_too_long_is_given_up(self, dataset, tmp_path):
-        evaluator = workers(dataset, tmp_path)
-        try:
-            wait_for_room(evaluator)
-            evaluator.submit(dataclasses.replace(start_job(tmp_path / "w", examples=10_000_000), limit=1.0))
-            (result,) = wait(evaluator)
-            assert result.status is Status.TIMED_OUT
-            assert result.message == "given up after 1 s"
-            assert result.examples == 10_000_000
-            assert not result.is_fresh
-        finally:
-            evaluator.close()
-
-    def test_it_imports_nothing_from_the_folder_that_it_is_started_in(self, dataset, tmp_path, monkeypatch):
-        (tmp_path / "queue.py").write_text("raise RuntimeError('not this one')\n")
-        monkeypatch.chdir(tmp_path)
-        evaluator = workers(dataset, tmp_path)
-        evaluator.close()
-
-    def test_data_that_cannot_be_read_end_the_run_with_the_reason(self, tmp_path):
-        evaluator = WorkerEvaluator(1)
-        try:
-            with pytest.raises(LemonadeError, match="a worker process ended before its first job: .*No such file"):
-                evaluator.prepare(tmp_path / "gone", {}, ("error",), "cpu", ())
-        finally:
-            evaluator.close()
-
-    def test_a_worker_ends_with_its_parent(self):
-        code = (
-            "import time; from lemonade.evaluate.workers import WorkerEvaluator; evaluator = WorkerEvaluator(1); "
-            "print(evaluator._workers[0].process.pid, flush=True); time.sleep(60)"
-        )
-        owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-        assert owner.stdout is not None
-        pid = int(owner.stdout.readline())
-        owner.kill()
-        owner.wait()
-        owner.stdout.close()
-        end = time.monotonic() + 20
-        while time.monotonic() < end and alive(pid):
-            time.sleep(0.1)
-        assert not alive(pid)
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 class TestPacked:

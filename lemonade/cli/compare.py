@@ -87,9 +87,6 @@ def compare(
     Give run folders, or --methods to make the runs first: what is there already is not made again, so the same command
     goes on after a stop.
     """
-    for taken in ("methods", "seeds", "by", "within", "out"):
-        if any(text.partition("=")[0].strip() == taken for text in assignments or ()):
-            raise LemonadeError(f"--set {taken}: that is no setting of a run. Give it as --{taken}.")
     settings = options.settings(
         assignments,
         limit,
@@ -111,6 +108,8 @@ def compare(
     data = Path(str(settings.get("dataset", "digits"))).stem or "data"
     folder = out or (Path("runs") / f"compare-{data}" if methods else None)
     request = {"methods": methods or (), "seeds": seeds, "out": folder, "by": by, "within": within or ()}
+    if taken := next((name for name in request if name in settings), None):
+        raise LemonadeError(f"--set {taken}: that is no setting of a run. Give it as --{taken}.")
     comparison, complete = _compared(console, runs or [], request, settings)
     if as_json:
         common.print_json(comparison.to_json())
